@@ -1,0 +1,108 @@
+"""Writes the tables of README.md and docs/benchmarks.md from the reports in bench/reports/; `--check` only compares.
+
+    .venv/bin/python scripts/figures.py [--check]
+
+A report is a JSON object:
+
+    title      what was measured
+    command    the command that made it, to be typed in the root of the project
+    made       the day, 2026-11-22
+    machine    cores, memory, system
+    note       one paragraph, or nothing
+    order      where it stands on the page; the smallest comes first
+    tables     [{"title": ..., "head": [...], "rows": [[...], ...]}, ...]
+    summary    [{"what": ..., "ours": ..., "beside": ...}, ...]: its lines in the table of README.md
+
+Cells are texts, or numbers, which are shown as they are. (This script is not called numbers.py: it would hide the
+module of that name of the standard library from whatever runs beside it.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from marked import fill, table
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "bench" / "reports"
+NONE_YET = "No report has been saved yet. `make bench` makes them."
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One saved report."""
+
+    name: str
+    title: str
+    command: str
+    made: str
+    machine: str
+    note: str = ""
+    order: int = 100
+    tables: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    summary: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+
+def reports() -> list[Report]:
+    """Return the saved reports, in the order of the page; files that are no reports of this form are left alone."""
+    found: list[Report] = []
+    for path in sorted(REPORTS.glob("*.json")):
+        saved = json.loads(path.read_text("utf-8"))
+        if isinstance(saved, dict) and "tables" in saved and "command" in saved:
+            known = {name: saved[name] for name in Report.__slots__ if name in saved}
+            found.append(Report(**known | {"name": path.stem}))
+    return sorted(found, key=lambda report: (report.order, report.name))
+
+
+def cells(row: list[object]) -> list[str]:
+    """Return a row as texts."""
+    return [str(cell) for cell in row]
+
+
+def details(found: list[Report]) -> str:
+    """Return the page of benchmarks: each report with its command, machine and tables."""
+    sections: list[str] = []
+    for report in found:
+        sections.append(f"## {report.title}\n\n<!-- not run: minutes, and the data sets -->")
+        sections.append(f"```console\n$ {report.command}\n```\n\nMade {report.made} on {report.machine}.")
+        sections += [report.note] * bool(report.note)
+        for one in report.tables:
+            sections += [f"### {one['title']}"] * bool(one.get("title"))
+            sections.append(table(cells(one["head"]), [cells(row) for row in one["rows"]]))
+    return "\n\n".join(sections) or NONE_YET
+
+
+def summary(found: list[Report]) -> str:
+    """Return the table of README.md: what, ours, what to hold it against, and the command."""
+    rows = [
+        cells([line["what"], line["ours"], line.get("beside", ""), f"`{report.command}`"])
+        for report in found
+        for line in report.summary
+    ]
+    machines = sorted({f"{report.machine}, {report.made}" for report in found if report.summary})
+    told = table(["", "simonides", "to compare", "made by"], rows) if rows else NONE_YET
+    return told + (f"\n\nMeasured on {'; '.join(machines)}." if machines else "")
+
+
+def main() -> int:
+    """Fill the places, or with --check name those that are not as the reports say."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true")
+    check: bool = parser.parse_args().check
+    found = reports()
+    pages = [
+        (ROOT / "README.md", "summary", summary(found)),
+        (ROOT / "docs" / "benchmarks.md", "numbers", details(found)),
+    ]
+    stale = [path for path, name, content in pages if not fill(path, name, content, check=check)]
+    for path in stale:
+        print(f"{path.relative_to(ROOT)}: {'is not as the reports say' if check else 'written'}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,19 @@
+"""`bench`: hands over to the bench, which lives outside of what it measures; knows only where."""
+
+from __future__ import annotations
+
+import click
+
+from simonides.doors.verb import Entry, LazyGroup
+
+BENCH = {
+    "recall": Entry("Bench", "simonides.bench.recall:command", "Measure what is found, on public data sets."),
+    "speed": Entry(
+        "Bench", "simonides.bench.speed:command", "Measure how fast, how large, and against what limits."
+    ),
+}
+
+
+@click.group("bench", cls=LazyGroup, entries=BENCH)
+def bench() -> None:
+    """Measure recall and speed on this machine."""

@@ -1,0 +1,297 @@
+"""Brings what an importer yields into a `Memory`: batches, no duplicates, counts; knows no format.
+
+Every imported memory carries its key as metadata `import`, e.g. ``chatgpt:<conversation>:<message>``. A
+second run looks the keys up, in all versions of all memories: what is there, or was there and was retired,
+is left alone. So a run that was stopped goes on where it was, and a newer export adds only what is new.
+Formats that follow their files supersede a memory whose record has changed. Batches are one transaction
+each.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from simonides.clock import new_id
+from simonides.doors.importers.record import Edge, Item, Passed, Problem, Record, digest, repaired
+from simonides.errors import InputError, NotFound
+from simonides.types import Connect, Json, Scope, Source
+
+if TYPE_CHECKING:
+    from simonides.memory import Memory
+
+BATCH = 500
+KEY = "import"
+"""The metadata that names the record a memory was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with the records.
+
+    Attributes:
+        format: its name, the first part of every key.
+        source: where they come from, for `Source.name`.
+        follows: a record that changed supersedes what was made from it.
+        scope: fills what a record leaves open.
+        dry: count only.
+    """
+
+    format: str
+    source: str
+    follows: bool = False
+    scope: Scope = Scope()
+    dry: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of it.
+
+    Attributes:
+        new: memories written, or that would be.
+        already: records that were in the store before.
+        changed: memories superseded because their record had changed.
+        repaired: records with characters that no store can hold, replaced by U+FFFD.
+        links: connections written.
+        loose: connections to something that is not there.
+        passed: how many things were left out by design, by reason.
+    """
+
+    new: int = 0
+    already: int = 0
+    changed: int = 0
+    repaired: int = 0
+    links: int = 0
+    loose: int = 0
+    sessions: set[str] = field(default_factory=set[str])
+    passed: Counter[str] = field(default_factory=Counter[str])
+    problems: list[Problem] = field(default_factory=list[Problem])
+    samples: list[Record] = field(default_factory=list[Record])
+
+    @property
+    def seen(self) -> int:
+        """How many records were read."""
+        return self.new + self.already + self.changed + len(self.problems)
+
+
+@dataclass(slots=True)
+class _Known:
+    id: str
+    text: str
+    fresh: bool = False
+
+
+class Run:
+    """One import. `go` may be left by Ctrl-C between two batches, never within one."""
+
+    def __init__(self, memory: Memory, plan: Plan, progress: Callable[[Tally], None] | None = None) -> None:
+        self.tally = Tally()
+        self._memory = memory
+        self._plan = plan
+        self._progress: Callable[[Tally], None] = progress or _silent
+        self._batch: list[Record] = []
+        self._edges: list[Edge] = []
+        self._known = dict(self._look_up())
+        self._stop = _Stop()
+
+    def go(self, items: Iterable[Item]) -> Tally:
+        """Take everything in; returns the counts, which are also there after Ctrl-C."""
+        with self._stop.watching():
+            for item in items:
+                self._take(item)
+            self._flush()
+            self._connect()
+        return self.tally
+
+    def _look_up(self) -> Iterator[tuple[str, _Known]]:
+        """Yield what was imported before, whatever became of it since."""
+        ledger = self._memory.ledger
+        rows = ledger.rows_where({KEY: {"exists": True}}, None)
+        for start in range(0, len(rows), 2000):
+            for one in ledger.load(rows[start : start + 2000]).values():
+                yield str(one.metadata.get(KEY)), _Known(one.id, digest(one.text))
+
+    def _take(self, item: Item) -> None:
+        match item:
+            case Problem():
+                self.tally.problems.append(item)
+            case Passed(reason):
+                self.tally.passed[reason] += 1
+            case Edge():
+                self._edges.append(item)
+            case Record():
+                self._record(item)
+
+    def _record(self, given: Record) -> None:
+        record, was_repaired = repaired(given)
+        self.tally.repaired += was_repaired
+        known = self._known.get(self._key(record.key))
+        if known is None:
+            self._known[self._key(record.key)] = _Known("", digest(record.text), fresh=True)
+            self._batch.append(record)
+            if len(self._batch) >= BATCH:
+                self._flush()
+        elif self._plan.follows and known.text != digest(record.text) and not known.fresh:
+            self._follow(record, known)
+        else:
+            self.tally.already += 1
+
+    def _key(self, key: str) -> str:
+        return f"{self._plan.format}:{key}"
+
+    def _flush(self) -> None:
+        batch, self._batch = self._batch, []
+        if self._plan.dry:
+            self._count(batch)
+        elif batch:
+            with self._stop.held():
+                self._write(batch)
+        self._progress(self.tally)
+
+    def _write(self, batch: list[Record]) -> None:
+        """Write records in one transaction; when one of them is refused, find it by halving."""
+        try:
+            receipt = self._memory.add_many([self._row(record) for record in batch])
+        except InputError as err:
+            if len(batch) == 1:
+                self.tally.problems.append(Problem(batch[0].where, str(err)))
+                return
+            self._write(batch[: len(batch) // 2])
+            self._write(batch[len(batch) // 2 :])
+            return
+        for record, id in zip(batch, receipt.ids, strict=True):
+            self._known[self._key(record.key)].id = id
+        self._count(batch)
+
+    def _count(self, batch: list[Record]) -> None:
+        self.tally.new += len(batch)
+        self.tally.sessions |= {record.session for record in batch if record.session}
+        self.tally.samples += batch[: max(0, 3 - len(self.tally.samples))]
+
+    def _row(self, record: Record) -> dict[str, object]:
+        scope = self._plan.scope
+        metadata: dict[str, Json] = {**record.metadata, KEY: self._key(record.key)}
+        return {
+            "text": record.text,
+            "kind": record.kind,
+            "speaker": record.speaker or None,
+            "at": record.at,
+            "user": record.user or scope.user or None,
+            "agent": record.agent or scope.agent or None,
+            "session": record.session or scope.session or None,
+            "project": record.project or scope.project or None,
+            "metadata": metadata,
+            "source": Source(name=record.source or self._plan.source, modality=record.modality),
+        }
+
+    def _follow(self, record: Record, known: _Known) -> None:
+        """Supersede a memory by its changed record, from when it changed on if that can be said."""
+        self.tally.changed += 1
+        if self._plan.dry:
+            return
+        try:
+            with self._stop.held():
+                self._memory.update(
+                    known.id, record.text, at=self._since(record, known.id), reason="its file changed"
+                )
+        except (InputError, NotFound) as err:
+            self.tally.changed -= 1
+            self.tally.problems.append(Problem(record.where, str(err)))
+        known.text = digest(record.text)
+
+    def _since(self, record: Record, id: str) -> datetime | None:
+        newest = self._memory.history(id)[-1]
+        return record.changed if record.changed and record.changed > newest.at else None
+
+    def _connect(self) -> None:
+        """Write the connections whose two ends are there and that are not there yet."""
+        written: dict[str, set[tuple[str, str]]] = {}
+        batch: list[Connect] = []
+        for edge in dict.fromkeys(self._edges):
+            source, target = (self._known.get(self._key(key)) for key in (edge.source, edge.target))
+            if source is None or target is None:
+                self.tally.loose += 1
+            elif self._plan.dry:
+                self.tally.links += source.fresh
+            elif source.id and target.id and self._is_new(edge, source, target, written):
+                now = self._memory.clock.now()
+                batch.append(
+                    Connect(new_id(), source.id, target.id, edge.relation, now, evidence=edge.evidence)
+                )
+        for start in range(0, len(batch), BATCH):
+            with self._stop.held():
+                self._link(batch[start : start + BATCH])
+        self._progress(self.tally)
+
+    def _is_new(
+        self, edge: Edge, source: _Known, target: _Known, written: dict[str, set[tuple[str, str]]]
+    ) -> bool:
+        if source.id not in written:
+            there = [] if source.fresh else self._memory.links(source.id)
+            written[source.id] = {(one.target, one.relation) for one in there if one.source == source.id}
+        named = target.id, edge.relation
+        new = named not in written[source.id]
+        written[source.id].add(named)
+        return new
+
+    def _link(self, batch: list[Connect]) -> None:
+        """Write links in one transaction; what is refused, e.g. to something retired, is found by halving."""
+        try:
+            self._memory.apply(batch)
+        except (InputError, NotFound):
+            if len(batch) == 1:
+                self.tally.loose += 1
+                return
+            self._link(batch[: len(batch) // 2])
+            self._link(batch[len(batch) // 2 :])
+            return
+        self.tally.links += len(batch)
+
+
+def _silent(_tally: Tally) -> None:
+    """Show nothing."""
+
+
+class _Stop:
+    """Keeps Ctrl-C waiting while a batch is being written; a second one does not wait."""
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._asked = False
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Hear Ctrl-C until the end of the block; only the main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, self._hear)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Let the block finish before Ctrl-C is raised."""
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+        if self._asked:
+            raise KeyboardInterrupt
+
+    def _hear(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._busy and not self._asked:
+            self._asked = True
+        else:
+            raise KeyboardInterrupt

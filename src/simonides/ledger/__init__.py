@@ -1,0 +1,11 @@
+"""The ledger floor: one SQLite file that holds memories, links, their log and what is derived; knows no search."""
+
+from simonides.ledger.check import Finding
+from simonides.ledger.derived import Code
+from simonides.ledger.portable import Counts
+from simonides.ledger.proof import Verification
+from simonides.ledger.rows import Fresh
+from simonides.ledger.rules import Lexical, register_kind
+from simonides.ledger.store import Ledger
+
+__all__ = ["Code", "Counts", "Finding", "Fresh", "Ledger", "Lexical", "Verification", "register_kind"]

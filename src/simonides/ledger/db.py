@@ -1,0 +1,341 @@
+"""One SQLite file and its connections: who may write now, who reads, and what happens when the world fails.
+
+Knows files, locks, processes and transactions; knows no table of ours.
+
+In one process there is one writer connection behind a lock and one reader connection for each thread. A store in
+memory has one connection for everything. No connection crosses a fork: before one, the idle connections are closed,
+and both sides open new ones when they next need them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import TracebackType
+
+from simonides.errors import InputError, StoreBusy, StoreUnusable
+from simonides.ledger.faults import BUSY, code_of, explain
+from simonides.ledger.forks import Forkable
+from simonides.ledger.migrations import identify, migrate
+from simonides.settings import Settings
+
+IN_MEMORY = ":memory:"
+_PAUSES = (0.002, 0.05)
+"""Shortest and longest sleep in seconds between two attempts at a lock that SQLite itself doesn't wait for."""
+
+
+class Handle:
+    """A connection with the lock of whoever uses it; opened when first needed, closed when dropped."""
+
+    __slots__ = ("__weakref__", "connection", "lock")
+
+    def __init__(self) -> None:
+        self.connection: sqlite3.Connection | None = None
+        self.lock = threading.RLock()
+
+    def shut(self) -> None:
+        """Close the connection; the next use opens a new one."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    def __del__(self) -> None:
+        self.shut()
+
+
+class Database(Forkable):
+    """Opens the file (making and migrating it) and hands out connections for reading and for writing.
+
+    Attributes:
+        path: the file, or ``:memory:``.
+        commits: how many transactions this object has committed.
+    """
+
+    def __init__(
+        self, path: str | Path, settings: Settings | None = None, tracer: Callable[[str], None] | None = None
+    ) -> None:
+        chosen = settings or Settings()
+        self.in_memory = str(path) == IN_MEMORY
+        self.path = Path(path) if self.in_memory else check_place(Path(path))
+        self.busy_seconds = chosen.busy_seconds
+        self.commits = 0
+        self._synchronous = chosen.synchronous
+        self._tracer = tracer
+        self._closed = False
+        self._writer = Handle()
+        self._watch = self._writer if self.in_memory else Handle()
+        self._threads = threading.local()
+        self._handles: weakref.WeakSet[Handle] = weakref.WeakSet()
+        super().__init__(lasting=self.in_memory)
+        self._open()
+
+    def reading(self) -> Reading:
+        """Return a context that gives this thread's connection for reading."""
+        return Reading(self)
+
+    def writing(self, *, keep: bool = True) -> Writing:
+        """Return a context of one ``BEGIN IMMEDIATE`` transaction: committed at its end, all or nothing.
+
+        Args:
+            keep: False rolls back at the end, for plans.
+        """
+        return Writing(self, keep=keep)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Generator[sqlite3.Connection]:
+        """Give a connection of its own that sees one state of the file, however long it takes."""
+        if self.in_memory:
+            with self.reading() as connection:
+                source = sqlite3.connect(IN_MEMORY, isolation_level=None, check_same_thread=False)
+                connection.backup(source)
+        else:
+            self.require_alive()
+            source = self.connect(query_only=True)
+        with contextlib.closing(source), self.translating():
+            source.execute("BEGIN")
+            yield source
+
+    def token(self) -> tuple[int, int]:
+        """Return a pair that differs from an earlier one whenever any process has committed in between."""
+        handle = self._watch
+        with handle.lock, self.translating():
+            version = self.opened(handle).execute("PRAGMA data_version").fetchone()[0]
+        return version, self.commits
+
+    def close(self) -> None:
+        """Close all connections; the object can't be used afterwards. Closing twice is fine."""
+        self._closed = True
+        for handle in self.handles():
+            with handle.lock:
+                handle.shut()
+
+    def handles(self) -> list[Handle]:
+        """Return what holds the connections of this process, the writer's first."""
+        return [self._writer, *({self._watch, *self._handles} - {self._writer})]
+
+    def reader(self) -> Handle:
+        """Return what holds the reader connection of this thread."""
+        if self.in_memory:
+            return self._writer
+        try:
+            return self._threads.handle
+        except AttributeError:
+            handle = self._threads.handle = Handle()
+            with self.gate:
+                self._handles.add(handle)
+            return handle
+
+    def opened(self, handle: Handle) -> sqlite3.Connection:
+        """Return the open connection of a handle whose lock is held."""
+        self.require_alive()
+        if handle.connection is None:
+            handle.connection = self.connect(query_only=handle is not self._writer)
+        return handle.connection
+
+    def begin(self) -> sqlite3.Connection:
+        """Take the writer's lock, in this process and in the file; wait at most `busy_seconds` for each."""
+        handle = self._writer
+        if not handle.lock.acquire(timeout=max(0.0, self.busy_seconds)):
+            rule = f"another thread wrote for more than {self.busy_seconds:g} seconds"
+            raise StoreBusy(f"store {self.path}", rule, "", "Try again, or raise the setting busy_seconds.")
+        try:
+            connection = self.opened(handle)
+            self._persist(lambda: connection.execute("BEGIN IMMEDIATE"))
+        except BaseException:
+            handle.lock.release()
+            raise
+        return connection
+
+    def end(self, *, keep: bool) -> None:
+        """Commit or roll back what `begin` began, and give the lock back."""
+        handle = self._writer
+        connection = handle.connection
+        try:
+            if connection is not None and connection.in_transaction:
+                with self.translating():
+                    connection.execute("COMMIT" if keep else "ROLLBACK")
+                self.commits += keep
+        finally:
+            if connection is not None and connection.in_transaction:
+                connection.execute("ROLLBACK")
+            handle.lock.release()
+
+    def connect(self, *, query_only: bool = False) -> sqlite3.Connection:
+        """Open a new connection with our settings."""
+        connection = sqlite3.connect(
+            str(self.path), timeout=max(0.0, self.busy_seconds), isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+            if query_only:
+                connection.execute("PRAGMA query_only = ON")
+            connection.set_trace_callback(self._tracer)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def require_alive(self) -> None:
+        """Refuse a store that was closed, or that was carried into another process by a fork we didn't see."""
+        if self._closed:
+            raise StoreUnusable(f"store {self.path}", "is closed", "", "Open it again.")
+        if os.getpid() != self.pid:
+            rule = f"was opened in process {self.pid} and carried into process {os.getpid()} by a fork"
+            raise StoreUnusable(f"store {self.path}", rule, "", "Open it in the process that uses it.")
+
+    def translating(self) -> Translating:
+        """Return a context that turns SQLite's errors into ours."""
+        return Translating(self)
+
+    def in_use(self) -> bool:
+        """Tell whether a transaction is open in this process."""
+        connection = self._writer.connection
+        return connection is not None and connection.in_transaction
+
+    def _open(self) -> None:
+        writer = self._writer
+        if not self.in_memory:
+            _create(self.path)
+        try:
+            self._persist(lambda: self._prepare(writer))
+        except BaseException:
+            writer.shut()
+            raise
+
+    def _prepare(self, handle: Handle) -> None:
+        connection = self.opened(handle)
+        identify(connection, str(self.path))
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != ("memory" if self.in_memory else "wal"):
+            rule = "lies on a file system that SQLite's write-ahead log doesn't work on"
+            raise StoreUnusable(f"store {self.path}", rule, mode, "Choose a path on a local disk.")
+        migrate(connection, str(self.path), None if self.in_memory else self.connect)
+
+    def _persist(self, step: Callable[[], object]) -> None:
+        """Run a step again while the file is locked by others, until `busy_seconds` are over."""
+        deadline = time.monotonic() + self.busy_seconds
+        while True:
+            try:
+                step()
+            except sqlite3.Error as err:
+                if code_of(err) not in BUSY or time.monotonic() >= deadline:
+                    with self.translating():
+                        raise
+            else:
+                return
+            time.sleep(random.uniform(*_PAUSES))
+
+
+class Translating:
+    """A context that turns SQLite's errors into ours, and lets all others pass."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if isinstance(error, sqlite3.Error):
+            ours = explain(error, str(self._database.path), self._database.busy_seconds)
+            if ours is not None:
+                raise ours from error
+
+
+class Reading(Translating):
+    """This thread's connection; every statement sees the newest committed state."""
+
+    __slots__ = ("_handle",)
+
+    def __enter__(self) -> sqlite3.Connection:  # pyright: ignore[reportIncompatibleMethodOverride]
+        handle = self._handle = self._database.reader()
+        handle.lock.acquire()
+        try:
+            return self._database.opened(handle)
+        except BaseException as err:
+            handle.lock.release()
+            super().__exit__(type(err), err, None)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._handle.lock.release()
+        if error is not None:
+            super().__exit__(kind, error, _)
+
+
+class Writing(Translating):
+    """One transaction of the writer."""
+
+    __slots__ = ("_keep",)
+
+    def __init__(self, database: Database, *, keep: bool) -> None:
+        super().__init__(database)
+        self._keep = keep
+
+    def __enter__(self) -> sqlite3.Connection:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._database.begin()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self._database.end(keep=self._keep and error is None)
+        if error is not None:
+            super().__exit__(kind, error, _)
+
+
+def check_place(path: Path) -> Path:
+    """Return the absolute path of a file that may become a store; make its folder.
+
+    Raises:
+        StoreUnusable: it is a directory, lies inside an installed package, or its folder can't be made.
+        InputError: the path can't be a path.
+    """
+    if "\0" in str(path):
+        raise InputError("path", "must not hold a NUL character", repr(str(path)))
+    path = path.expanduser().absolute()
+    subject = f"store {path}"
+    if path.is_dir():
+        raise StoreUnusable(subject, "is a directory", "", f"Name a file in it, e.g. {path / 'memory.db'}.")
+    package = Path(__file__).resolve().parents[1]
+    place = path.resolve()
+    if place.is_relative_to(package) or {"site-packages", "dist-packages"} & set(place.parts):
+        rule = "lies inside an installed package, where the next upgrade deletes it"
+        raise StoreUnusable(subject, rule, "", "Choose a path in your own folders.")
+    if path.exists() and not path.is_file():
+        raise StoreUnusable(subject, "is not a regular file", "", "Choose another path.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as err:
+        raise StoreUnusable(
+            subject, "its folder can't be made", err.strerror, "Choose another path."
+        ) from err
+    return path
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner can read; leave an existing one alone."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            way_out = f"chmod u+rw {path}, or choose another path."
+            raise StoreUnusable(f"store {path}", "can't be read and written by you", "", way_out) from None
+    except OSError as err:
+        way_out = "Check the permissions of its folder, or choose another path."
+        raise StoreUnusable(f"store {path}", "can't be made", err.strerror, way_out) from err

@@ -1,0 +1,260 @@
+"""Writes changes inside one open transaction; knows tables and the log, leaves the meaning of time to `bitemporal`.
+
+Adds are gathered and go in with one call for many rows; everything else is written at once, after what was gathered.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+from simonides.clock import FOREVER
+from simonides.errors import Conflict
+from simonides.ledger import bitemporal, events, links
+from simonides.ledger.bitemporal import Edit
+from simonides.ledger.events import Deed
+from simonides.ledger.rows import INSERT_MEMORY, MEMORY, Version, memory_digest, no_memory
+from simonides.ledger.rules import Lexical, Ready
+from simonides.types import Add, Connect, Disconnect, Restore, Retire, Scope, Supersede
+
+_LEXICAL = "INSERT INTO lexical (row, words, tokens) VALUES (?, ?, ?)"
+_BACKLOG = "INSERT INTO backlog (row) VALUES (?)"
+
+
+class Batch:
+    """What one transaction writes.
+
+    Attributes:
+        now: the microsecond at which everything in it is recorded.
+        seqs: numbers of the events written so far.
+        new_scopes: scopes that this transaction looked up or made; valid once it is committed.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        now: int,
+        actor: str,
+        scopes: Mapping[Scope, int] | None = None,
+    ) -> None:
+        self.seqs: list[int] = []
+        self.new_scopes: dict[Scope, int] = {}
+        self.connection = connection
+        self.now = now
+        self.actor = actor
+        self._scopes = scopes or {}
+        self._seq, self._head = events.head(connection)
+        counter = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'memory'").fetchone()
+        self._row: int = counter[0] if counter else 0
+        self._added: list[Version] = []
+        self._lexical: list[tuple[int, bytes, bytes]] = []
+        self._events: list[events.Entry] = []
+
+    def write(self, ready: Ready) -> None:
+        """Write one change that was made ready."""
+        change = ready.change
+        if isinstance(change, Add):
+            self._add(ready, change)
+            return
+        self.flush()
+        match change:
+            case Supersede():
+                self._supersede(ready, change)
+            case Retire():
+                bitemporal.require_version(self._believed(ready.id), ready.id, change.if_version)
+                edit = bitemporal.retire(self._believed(ready.id), known(ready.at))
+                self._record(edit, Deed("retire", ready.id, change.reason, facts={"at": ready.at}))
+            case Restore():
+                self._restore(ready.id, change)
+            case Connect():
+                links.connect(self, ready, change)
+            case Disconnect():
+                links.disconnect(self, ready, change)
+
+    def flush(self) -> None:
+        """Send to SQLite what was gathered."""
+        run = self.connection.executemany
+        if self._added:
+            try:
+                run(INSERT_MEMORY, self._added)
+            except sqlite3.IntegrityError as err:
+                raise self._taken() from err
+            run(_LEXICAL, self._lexical)
+            run(_BACKLOG, [(row.row,) for row in self._added])
+        if self._events:
+            run(events.INSERT, self._events)
+        self._added.clear()
+        self._lexical.clear()
+        self._events.clear()
+
+    def log(self, deed: Deed) -> int:
+        """Append one event; returns its number."""
+        entry = events.entry(self._seq + 1, self._head, self.now, self.actor, deed)
+        self._seq, self._head = entry.seq, entry.digest
+        self._events.append(entry)
+        self.seqs.append(entry.seq)
+        return entry.seq
+
+    @property
+    def next_seq(self) -> int:
+        """The number that the next event gets."""
+        return self._seq + 1
+
+    def scope_number(self, scope: Scope) -> int:
+        """Return the number of a scope, a new one if it is new."""
+        number = self._scopes.get(scope) or self.new_scopes.get(scope)
+        if number is not None:
+            return number
+        fields = (scope.user, scope.agent, scope.session, scope.project)
+        query = "SELECT scope FROM scope WHERE user = ? AND agent = ? AND session = ? AND project = ?"
+        found = self.connection.execute(query, fields).fetchone()
+        if found is None:
+            insert = "INSERT INTO scope (user, agent, session, project) VALUES (?, ?, ?, ?)"
+            number = self.connection.execute(insert, fields).lastrowid
+        else:
+            number = found[0]
+        assert number is not None
+        self.new_scopes[scope] = number
+        return number
+
+    def _add(self, ready: Ready, change: Add) -> None:
+        assert ready.lexical is not None
+        self._row += 1
+        row = Version(
+            self._row,
+            ready.id,
+            1,
+            str(change.kind),
+            self.scope_number(change.scope),
+            change.speaker,
+            change.text,
+            known(ready.at),
+            ready.until,
+            self.now,
+            FOREVER,
+            change.zone,
+            float(change.confidence),
+            float(change.importance),
+            ready.metadata,
+            ready.attributes,
+            ready.source,
+            change.reason,
+            self.actor,
+            self.next_seq,
+            None,
+        )
+        self._added.append(row)
+        self._lexical.append((row.row, ready.lexical.words, ready.lexical.tokens))
+        opened = {"1": memory_digest(row, change.scope)}
+        self.log(Deed("add", ready.id, change.reason, opened, facts={"kind": row.kind}))
+
+    def _supersede(self, ready: Ready, change: Supersede) -> None:
+        believed = self._believed(ready.id)
+        bitemporal.require_version(believed, ready.id, change.if_version)
+        edit, base = bitemporal.supersede(believed, ready.at, self.now)
+        content = base._replace(
+            text=base.text if change.text is None else change.text,
+            zone=base.zone if change.zone is None else change.zone,
+            confidence=base.confidence if change.confidence is None else float(change.confidence),
+            importance=base.importance if change.importance is None else float(change.importance),
+            metadata=base.metadata if ready.metadata is None else ready.metadata or None,
+            attributes=base.attributes if ready.attributes is None else ready.attributes or None,
+            source=base.source if ready.source is None else ready.source,
+        )
+        kept = base.row if content.text == base.text else 0
+        edit = Edit(edit.close, (*edit.open, bitemporal.Opening(content, kept)))
+        self._record(edit, Deed("supersede", ready.id, change.reason, facts={"at": ready.at}), ready.lexical)
+
+    def _restore(self, id: bytes, change: Restore) -> None:
+        rows = self._rows("m.id = ?", id)
+        if not rows:
+            raise no_memory(id)
+        if change.version is None:
+            edit, deed = bitemporal.undo(rows), Deed("restore", id, change.reason)
+        else:
+            edit = bitemporal.bring_back(rows, change.version)
+            deed = Deed("restore", id, change.reason, facts={"version": change.version})
+        self._record(edit, deed)
+
+    def _record(self, edit: Edit, deed: Deed, lexical: Lexical | None = None) -> None:
+        """Write an edit and its event; recorded time never runs backwards for one memory, whatever the clock does."""
+        query = f"""SELECT max(version), max(recorded_from), max(CASE WHEN recorded_to < {FOREVER} THEN recorded_to END)
+            FROM memory WHERE id = ?"""
+        version, began, ended = self.connection.execute(query, (deed.subject,)).fetchone()
+        at = max(self.now, began, ended or began)
+        seq = self.next_seq
+        for row in edit.close:
+            self.connection.execute(
+                "UPDATE memory SET recorded_to = ?, closed = ? WHERE row = ?", (at, seq, row.row)
+            )
+            deed.closed[str(row.version)] = at
+        for opening in edit.open:
+            version += 1
+            self._row += 1
+            row = opening.row._replace(
+                row=self._row,
+                version=version,
+                recorded_from=at,
+                recorded_to=FOREVER,
+                reason=deed.reason,
+                actor=self.actor,
+                opened=seq,
+                closed=None,
+            )
+            self.connection.execute(INSERT_MEMORY, row)
+            self._derive(row.row, opening.copies, lexical)
+            deed.opened[str(version)] = memory_digest(row, self._scope(row.scope))
+        self.log(deed)
+
+    def _derive(self, row: int, copies: int, lexical: Lexical | None) -> None:
+        """Give a new row its words, and its codes if the text they were made of is the same."""
+        run = self.connection.execute
+        if not copies:
+            assert lexical is not None
+            run(_LEXICAL, (row, lexical.words, lexical.tokens))
+            run(_BACKLOG, (row,))
+            return
+        run("INSERT INTO lexical SELECT ?, words, tokens FROM lexical WHERE row = ?", (row, copies))
+        run("INSERT INTO codes SELECT ?, states, tokens FROM codes WHERE row = ?", (row, copies))
+        copied = run(
+            """INSERT INTO pooled SELECT ?, model, (SELECT max(serial) + 1 FROM pooled), vector
+            FROM pooled WHERE row = ?""",
+            (row, copies),
+        )
+        if not copied.rowcount:
+            run(_BACKLOG, (row,))
+
+    def _believed(self, id: bytes) -> list[Version]:
+        rows = self._rows(f"m.id = ? AND m.recorded_to = {FOREVER}", id)
+        if (
+            not rows
+            and self.connection.execute("SELECT 1 FROM memory WHERE id = ? LIMIT 1", (id,)).fetchone() is None
+        ):
+            raise no_memory(id)
+        return rows
+
+    def _rows(self, condition: str, id: bytes) -> list[Version]:
+        query = f"SELECT {MEMORY} FROM memory m WHERE {condition} ORDER BY m.version"
+        return [Version._make(row) for row in self.connection.execute(query, (id,))]
+
+    def _scope(self, number: int) -> Scope:
+        query = "SELECT user, agent, session, project FROM scope WHERE scope = ?"
+        return Scope(*self.connection.execute(query, (number,)).fetchone())
+
+    def _taken(self) -> Conflict:
+        """Name the id that is there twice."""
+        seen: set[bytes] = set()
+        query = "SELECT 1 FROM memory WHERE id = ? AND row < ?"
+        for row in self._added:
+            if row.id in seen or self.connection.execute(query, (row.id, self._added[0].row)).fetchone():
+                way_out = "Draw a new one (clock.new_id()), or use `update`."
+                return Conflict(f"memory {row.id.hex()}", "its id is taken already", "", way_out)
+            seen.add(row.id)
+        return Conflict("memory", "an id is taken already")
+
+
+def known(at: int | None) -> int:
+    """Return a time that was made ready; every change but a correction has one."""
+    assert at is not None
+    return at

@@ -1,0 +1,189 @@
+"""The schema as a row of numbered steps that are never edited, and how a file gets to the newest one.
+
+Knows SQL and files; knows no noun of the domain.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from simonides.errors import NewerStore, StoreUnusable
+
+APPLICATION_ID = 0x53494D4F
+"""The letters SIMO in the header of every file of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema; `number` is what ``PRAGMA user_version`` says once it is done."""
+
+    number: int
+    name: str
+    statements: tuple[str, ...]
+
+
+_TWO_CLOCKS = """
+    valid_from INTEGER NOT NULL, valid_to INTEGER NOT NULL,
+    recorded_from INTEGER NOT NULL, recorded_to INTEGER NOT NULL"""
+
+MIGRATIONS = (
+    Migration(
+        1,
+        "memories, links, events and what is derived from them",
+        (
+            """CREATE TABLE scope (
+    scope INTEGER PRIMARY KEY,
+    user TEXT NOT NULL DEFAULT '', agent TEXT NOT NULL DEFAULT '',
+    session TEXT NOT NULL DEFAULT '', project TEXT NOT NULL DEFAULT '',
+    UNIQUE (user, agent, session, project))""",
+            f"""CREATE TABLE memory (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL, version INTEGER NOT NULL, kind TEXT NOT NULL,
+    scope INTEGER NOT NULL REFERENCES scope, speaker TEXT NOT NULL, text TEXT NOT NULL,
+    {_TWO_CLOCKS},
+    zone TEXT NOT NULL, confidence REAL NOT NULL, importance REAL NOT NULL,
+    metadata TEXT, attributes TEXT, source TEXT,
+    reason TEXT NOT NULL, actor TEXT NOT NULL,
+    opened INTEGER NOT NULL, closed INTEGER,
+    UNIQUE (id, version))""",
+            "CREATE INDEX memory_scope ON memory (scope)",
+            "CREATE INDEX memory_closed ON memory (closed) WHERE closed IS NOT NULL",
+            f"""CREATE TABLE link (
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL, version INTEGER NOT NULL,
+    source BLOB NOT NULL, target BLOB NOT NULL, relation TEXT NOT NULL,
+    {_TWO_CLOCKS},
+    weight REAL NOT NULL, evidence TEXT NOT NULL,
+    reason TEXT NOT NULL, actor TEXT NOT NULL,
+    opened INTEGER NOT NULL, closed INTEGER,
+    UNIQUE (id, version))""",
+            "CREATE INDEX link_source ON link (source)",
+            "CREATE INDEX link_target ON link (target)",
+            """CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL, actor TEXT NOT NULL, verb TEXT NOT NULL, subject BLOB NOT NULL,
+    payload TEXT, payload_hash BLOB, digest BLOB NOT NULL)""",
+            """CREATE TABLE model (
+    model INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE)""",
+            """CREATE TABLE lexical (
+    row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+    words BLOB NOT NULL, tokens BLOB NOT NULL)""",
+            """CREATE TABLE pooled (
+    row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+    model INTEGER NOT NULL REFERENCES model, serial INTEGER NOT NULL UNIQUE,
+    vector BLOB NOT NULL)""",
+            """CREATE TABLE codes (
+    row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE,
+    states BLOB NOT NULL, tokens BLOB NOT NULL)""",
+            "CREATE TABLE backlog (row INTEGER PRIMARY KEY REFERENCES memory ON DELETE CASCADE)",
+            "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+        ),
+    ),
+    Migration(
+        2,
+        "find the events of one memory without reading the whole log",
+        ("CREATE INDEX event_subject ON event (subject)",),
+    ),
+)
+LATEST = MIGRATIONS[-1].number
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the schema number of an open file; 0 for an empty one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def identify(connection: sqlite3.Connection, path: str) -> int:
+    """Return the schema number of a file that is ours or empty; writes nothing.
+
+    Raises:
+        StoreUnusable: the file belongs to another program.
+        NewerStore: the file was written by a newer simonides.
+    """
+    mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    version = version_of(connection)
+    if mark != APPLICATION_ID and (
+        mark or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    ):
+        rule = "is a SQLite file of another program"
+        raise StoreUnusable(f"store {path}", rule, "", "Choose another path; the file was left alone.")
+    if version > LATEST:
+        rule = f"was written by a newer simonides (schema {version}, this one knows {LATEST})"
+        raise NewerStore(f"store {path}", rule, "", "Upgrade: pip install --upgrade simonides.")
+    return version
+
+
+def pending(path: str | Path) -> tuple[Migration, ...]:
+    """Return the steps that opening the file would take; changes nothing, creates nothing.
+
+    Raises:
+        StoreUnusable: the file is not a store of ours.
+        NewerStore: the file was written by a newer simonides.
+    """
+    if not Path(path).exists():
+        return MIGRATIONS
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            version = identify(connection, str(path))
+    except sqlite3.Error as err:
+        raise StoreUnusable(
+            f"store {path}", "can't be read as a store", str(err), "Choose another path."
+        ) from err
+    return tuple(step for step in MIGRATIONS if step.number > version)
+
+
+def migrate(
+    connection: sqlite3.Connection, path: str, reopen: Callable[[], sqlite3.Connection] | None
+) -> int:
+    """Bring an open file to the newest schema, one transaction a step; returns the number it had.
+
+    A file that holds something already is copied to ``<path>.v<N>.backup`` first, under the write lock, so that of
+    two processes that migrate at once the second finds the work done.
+
+    Args:
+        reopen: opens a second connection to the same file, for the copy; None for a store in memory.
+    """
+    began = version = identify(connection, path)
+    while version < LATEST:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = identify(connection, path)
+            if version < LATEST:
+                if version and version == began and reopen is not None:
+                    _back_up(reopen, f"{path}.v{version}.backup")
+                version = _take(connection, MIGRATIONS[version])
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    return began
+
+
+def _take(connection: sqlite3.Connection, step: Migration) -> int:
+    for statement in step.statements:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {step.number}")
+    return step.number
+
+
+def _back_up(reopen: Callable[[], sqlite3.Connection], path: str) -> None:
+    partial = f"{path}.{os.getpid()}.partial"
+    os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
+    try:
+        with contextlib.closing(reopen()) as source, contextlib.closing(sqlite3.connect(partial)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise

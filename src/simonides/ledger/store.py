@@ -1,0 +1,366 @@
+"""The ledger: the one object through which memories, links, the log and derived data are written and read.
+
+Puts functions of this floor together and decides nothing itself; knows no search, no model and no door.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from simonides.clock import Clock, micros, parse_id
+from simonides.errors import SimonidesError
+from simonides.ledger import check, derived, events, filters, links, portable, proof, reading
+from simonides.ledger.check import Finding
+from simonides.ledger.db import Database
+from simonides.ledger.derived import Code
+from simonides.ledger.memories import Batch
+from simonides.ledger.portable import Counts
+from simonides.ledger.proof import Verification
+from simonides.ledger.reading import Moment, Page
+from simonides.ledger.rows import Fresh
+from simonides.ledger.rules import Lexical, checked_kinds, checked_name, prepare
+from simonides.settings import Settings
+from simonides.types import Change, Event, Json, Link, Memory, Scope
+
+_AT_ONCE = 2000
+"""Rows analysed in one transaction while words are made again."""
+
+
+class Ledger:
+    """One SQLite file of memories; thread-safe, and any number of processes may open the same file.
+
+    Attributes:
+        path: the file, or ``:memory:``.
+        database: the connections, for those who need a transaction of their own.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Clock,
+        settings: Settings,
+        analyse: Callable[[str], Lexical],
+        tracer: Callable[[str], None] | None = None,
+    ) -> None:
+        """Open the file; make it when it is missing and migrate it when it is old.
+
+        Args:
+            analyse: makes the words of a text; called before the write lock is taken.
+            tracer: is given every SQL statement, with its values.
+
+        Raises:
+            StoreUnusable: the path is a directory, another program's file, not writable, damaged ...
+            NewerStore: the file was written by a newer simonides.
+            StoreBusy: others held the file for longer than `settings.busy_seconds`.
+        """
+        self._clock = clock
+        self._settings = settings
+        self._analyse = analyse
+        self._scopes: dict[Scope, int] = {}
+        self.database = Database(path, settings, tracer)
+        self.path = self.database.path
+
+    def apply(self, changes: Sequence[Change], *, actor: str = "", plan: bool = False) -> tuple[int, ...]:
+        """Commit all changes in one transaction, or none; return the numbers of their events.
+
+        Args:
+            plan: do everything but the commit, to see whether it would work; returns nothing then.
+
+        Raises:
+            InputError: a change breaks a rule; its place is in the error's notes when there are several.
+            NotFound: it is about a memory or link that doesn't exist.
+            Conflict: an id is taken, or `if_version` isn't believed any more.
+            StoreError: the store could not do it.
+        """
+        checked_name(actor, "actor")
+        ready = [_placed(place, changes, self._prepare) for place in range(len(changes))]
+        if not ready:
+            return ()
+        with self.database.writing(keep=not plan) as connection:
+            batch = Batch(connection, now=self._now(), actor=actor, scopes=self._scopes)
+            for place in range(len(ready)):
+                _placed(place, ready, batch.write)
+            batch.flush()
+        if plan:
+            return ()
+        self._scopes.update(batch.new_scopes)
+        return tuple(batch.seqs)
+
+    def get(self, id: str, *, as_of: datetime | None = None, known_at: datetime | None = None) -> Memory:
+        """Return what a memory says at a time: now, or when `as_of` was true, as believed at `known_at`.
+
+        Raises:
+            NotFound: no such memory, or it says nothing about that time.
+        """
+        moment = self._moment(as_of, known_at)
+        with self.database.reading() as connection:
+            return reading.get(connection, parse_id(id), moment)
+
+    def list(
+        self,
+        *,
+        scope: Scope | Sequence[int] = Scope(),
+        kinds: Sequence[str] | None = None,
+        where: Mapping[str, Json] | None = None,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        limit: int = 100,
+        after: str = "",
+        newest_first: bool = False,
+    ) -> builtins.list[Memory]:
+        """Return memories in the order of their ids, each once, as `get` would return it.
+
+        Args:
+            scope: fields left empty fit everything; or numbers of scopes, of which none fit nothing.
+            after: id of the last one of the page before.
+        """
+        page = Page(scope, checked_kinds(kinds), _parsed(where), limit, after, newest_first)
+        moment = self._moment(as_of, known_at)
+        with self.database.reading() as connection:
+            return reading.listed(connection, page, moment)
+
+    def history(self, id: str) -> builtins.list[Memory]:
+        """Return every version of a memory, oldest first, with who wrote it and why."""
+        with self.database.reading() as connection:
+            return reading.history(connection, parse_id(id))
+
+    def expand(self, text: str) -> str:
+        """Return the whole id of the memory or link whose id ends in these digits (at least 4)."""
+        with self.database.reading() as connection:
+            return reading.expand(connection, text)
+
+    def existing(self, ids: Iterable[str]) -> set[str]:
+        """Return those ids that memories have already, ended or not."""
+        with self.database.reading() as connection:
+            return {id.hex() for id in reading.existing(connection, [parse_id(id) for id in ids])}
+
+    def load(self, rows: Sequence[int]) -> dict[int, Memory]:
+        """Return the versions in rows, by row."""
+        with self.database.reading() as connection:
+            return reading.load(connection, rows)
+
+    def rows_where(
+        self, where: Mapping[str, Json], scopes: Sequence[int] | None = None
+    ) -> builtins.list[int]:
+        """Return the rows of all versions (of any time) whose metadata satisfy a filter, ascending."""
+        node = filters.parse(where)
+        with self.database.reading() as connection:
+            return reading.rows_where(connection, node, scopes)
+
+    def scopes(self, scope: Scope) -> builtins.list[int]:
+        """Return the numbers of the scopes that fit: a field left empty fits all."""
+        with self.database.reading() as connection:
+            return reading.scopes(connection, scope)
+
+    def scope_table(self, after: int = 0) -> builtins.list[tuple[int, Scope]]:
+        """Return scopes with a number greater than `after`; a number never changes its meaning."""
+        with self.database.reading() as connection:
+            return reading.scope_table(connection, after)
+
+    def changed(self) -> tuple[int, int]:
+        """Return a token that differs whenever any process has committed in between; takes microseconds."""
+        return self.database.token()
+
+    def fresh(self, after_row: int, limit: int = 50_000) -> builtins.list[Fresh]:
+        """Return versions with a greater row, in row order, as an index needs them."""
+        with self.database.reading() as connection:
+            return reading.fresh(connection, after_row, limit)
+
+    def closings(self, after_seq: int) -> tuple[list[tuple[int, int]], int]:
+        """Return (row, recorded_to) of what later events closed, and the number of the newest event."""
+        with self.database.reading() as connection:
+            return reading.closings(connection, after_seq)
+
+    def previous(self, rows: Sequence[int]) -> dict[int, int]:
+        """Return the row of the turn before, for those rows that are turns of a session and have one."""
+        with self.database.reading() as connection:
+            return reading.previous(connection, rows)
+
+    def codes(self, rows: Sequence[int], model: int) -> dict[int, Code]:
+        """Return the codes that a model made of rows, where there are any."""
+        with self.database.reading() as connection:
+            return derived.codes(connection, rows, model)
+
+    def pooled(self, model: int, after_row: int = 0, limit: int = 50_000) -> builtins.list[tuple[int, bytes]]:
+        """Return (row, vector) of what a model made, in row order."""
+        with self.database.reading() as connection:
+            return derived.pooled(connection, model, after_row, limit)
+
+    def coded_since(
+        self, model: int, after_serial: int, limit: int = 50_000
+    ) -> builtins.list[tuple[int, int, bytes]]:
+        """Return (serial, row, vector) of what got codes after a serial number, by any process, in that order."""
+        with self.database.reading() as connection:
+            return derived.coded_since(connection, model, after_serial, limit)
+
+    def put_codes(self, model: int, codes: Sequence[Code]) -> None:
+        """Write codes and take their rows from the backlog; rows that are gone are ignored.
+
+        Raises:
+            ModelMismatch: the store holds codes of another model.
+        """
+        with self.database.writing() as connection:
+            derived.put_codes(connection, model, codes)
+
+    def backlog(self, limit: int = 1000) -> builtins.list[int]:
+        """Return rows that have no codes yet, oldest first."""
+        with self.database.reading() as connection:
+            return derived.backlog(connection, limit)
+
+    def backlog_size(self) -> int:
+        """Return how many rows have no codes yet."""
+        with self.database.reading() as connection:
+            return derived.backlog_size(connection)
+
+    def model_id(self, identity: Mapping[str, Json], *, create: bool) -> int:
+        """Return the number that stands for a model in this store; 0 when it is new here and `create` is false.
+
+        Raises:
+            ModelMismatch: the store holds codes of another model.
+        """
+        with self.database.reading() as connection:
+            number = derived.find_model(connection, identity)
+        if number or not create:
+            return number
+        with self.database.writing() as connection:
+            return derived.make_model(connection, identity)
+
+    def model_identity(self) -> str | None:
+        """Return the identity, as JSON, of the model whose codes the store holds; None without codes."""
+        with self.database.reading() as connection:
+            return derived.model_identity(connection)
+
+    def drop_derived(self, what: str, *, progress: Callable[[int], object] | None = None) -> int:
+        """Make derived data again: ``codes`` go to the backlog, ``lexical`` is analysed now, ``all`` is both.
+
+        Returns how many rows it concerns. Interrupted while it analyses, `check` names the rest, and calling
+        `fill_words` finishes the work.
+        """
+        with self.database.writing() as connection:
+            concerned = derived.drop(connection, what)
+        if what != "codes":
+            self.fill_words(progress=progress)
+        return concerned
+
+    def fill_words(self, *, progress: Callable[[int], object] | None = None) -> int:
+        """Analyse the texts that have no words, in small transactions; returns how many there were."""
+        done = last = 0
+        while True:
+            with self.database.reading() as connection:
+                rows = derived.wordless(connection, last, _AT_ONCE)
+            if not rows:
+                return done
+            analysed = [(row, self._analyse(text)) for row, text in rows]
+            with self.database.writing() as connection:
+                derived.put_words(connection, analysed)
+            last, done = rows[-1][0], done + len(rows)
+            if progress is not None:
+                progress(done)
+
+    def epoch(self) -> int:
+        """Return a number that grows whenever derived data were dropped: an index that sees it grow starts over."""
+        with self.database.reading() as connection:
+            return derived.epoch(connection)
+
+    def links(
+        self,
+        *,
+        of: str | None = None,
+        relation: str | None = None,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        limit: int = 1000,
+    ) -> builtins.list[Link]:
+        """Return links that hold at a time, oldest first; `of` is the id of one of their ends."""
+        moment = self._moment(as_of, known_at).sql("l")
+        with self.database.reading() as connection:
+            return links.read(connection, of=of, relation=relation, moment=moment, limit=limit)
+
+    def neighbours(
+        self,
+        id: str,
+        *,
+        hops: int = 1,
+        relation: str | None = None,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> dict[str, int]:
+        """Return the ids that links reach in either direction, with the number of links to them, nearest first."""
+        moment = self._moment(as_of, known_at).sql("l")
+        with self.database.reading() as connection:
+            return links.neighbours(connection, parse_id(id), hops=hops, relation=relation, moment=moment)
+
+    def events(self, *, after: int = 0, limit: int = 100, subject: str = "") -> builtins.list[Event]:
+        """Return entries of the log in order, of one memory or link (`subject`) or of all."""
+        with self.database.reading() as connection:
+            return events.read(connection, after, limit, subject)
+
+    def verify(self) -> Verification:
+        """Compute the chain of the log again and compare every version with the hash in its event."""
+        with self.database.snapshot() as connection:
+            return proof.verify(connection)
+
+    def dump(self) -> Iterator[dict[str, Json]]:
+        """Iterate over records that hold everything but derived data, as of one moment."""
+        with self.database.snapshot() as connection:
+            yield from portable.dump(connection)
+
+    def undump(self, records: Iterable[Mapping[str, Json]], *, actor: str = "", plan: bool = False) -> Counts:
+        """Take in what `dump` gave, in one transaction: all of it into an empty store, else what is missing by id.
+
+        An empty store becomes the same store, its log included. Otherwise memories and links whose ids are new come
+        with all their versions and their times, and the log says that they were imported.
+
+        Raises:
+            InputError: a record is not one of ours, or the log in the records doesn't fit the memories.
+        """
+        checked_name(actor, "actor")
+        with self.database.writing(keep=not plan) as connection:
+            batch = Batch(connection, now=self._now(), actor=actor)
+            return portable.undump(connection, batch, records, self._settings, self._analyse)
+
+    def check(self) -> builtins.list[Finding]:
+        """Return what `doctor` prints: each thing that was looked at, whether it is well, and the fix."""
+        return check.check(self.database)
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many memories, versions, links, events, scopes and rows in the backlog there are, and bytes."""
+        with self.database.reading() as connection:
+            found = reading.sizes(connection, self._now())
+        found["bytes"] = check.file_bytes(self.database)
+        return found
+
+    def close(self) -> None:
+        """Close all connections; closing twice is fine."""
+        self.database.close()
+
+    def _prepare(self, change: Change) -> object:
+        return prepare(change, self._settings, self._analyse)
+
+    def _now(self) -> int:
+        return micros(self._clock.now())
+
+    def _moment(self, as_of: datetime | None, known_at: datetime | None) -> Moment:
+        return Moment(
+            self._now(),
+            None if as_of is None else micros(as_of),
+            None if known_at is None else micros(known_at),
+        )
+
+
+def _parsed(where: Mapping[str, Json] | None) -> filters.Node | None:
+    return None if where is None else filters.parse(where)
+
+
+def _placed(place: int, items: Sequence[object], step: Callable[..., object]) -> object:
+    """Take a step with one item; an error says which one it was when there are several."""
+    try:
+        return step(items[place])
+    except SimonidesError as err:
+        if len(items) > 1:
+            err.add_note(f"In change {place + 1} of {len(items)}.")
+        raise

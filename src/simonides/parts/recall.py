@@ -1,0 +1,140 @@
+"""Answer a question from the index: read it, retrieve, fuse, gate and order; loads no text and writes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simonides.clock import micros
+from simonides.parts import fuse, signals
+from simonides.parts.query import Question, read
+from simonides.parts.retrieve import Candidates, retrieve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from simonides.ledger.index import Believed, Index
+    from simonides.parts.embed import Reader, States
+    from simonides.settings import Settings
+
+    Floats = NDArray[np.float32]
+
+REMEMBERED = 128
+"""Questions whose token states are kept, so that asking again costs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The candidates of one question, best first.
+
+    Attributes:
+        rows: version rows of the store.
+        logits: calibrated log-odds of being evidence.
+        shares: what each group of signals adds, per candidate, in the same order.
+        answerable: the chance that the store holds an answer at all, in [0, 1].
+        threshold: the chance below which nothing fits.
+    """
+
+    question: Question
+    rows: NDArray[np.int64]
+    logits: Floats
+    shares: list[dict[str, float]]
+    answerable: float
+    threshold: float
+    considered: int
+    took: Mapping[str, float]
+
+
+class Recall:
+    """Searches one index with one reader; safe for several threads."""
+
+    def __init__(self, index: Index, reader: Reader | None, settings: Settings) -> None:
+        self._index = index
+        self._reader = reader
+        self._settings = settings
+        self._states: OrderedDict[str, States] = OrderedDict()
+        self._lock = Lock()
+
+    def ask(
+        self, query: str, scope: dict[str, str], believed: Believed, now: datetime, most: int | None
+    ) -> Ranked:
+        """Return the candidates for a query, best first; `most` None keeps them all, for `explain`."""
+        started = time.perf_counter()
+        question = read(query, now)
+        self._index.follow()
+        states = self._read(query) if self._index.vectors is not None and len(self._index.vectors) else None
+        took = {"question": (time.perf_counter() - started) * 1000}
+        with self._index.lock:
+            allowed = self._index.allowed(scope, believed, micros(now))
+            found = retrieve(self._index, question, allowed, states)
+        took |= found.took
+        ranked = self._rank(question, found, most, took)
+        took["all"] = (time.perf_counter() - started) * 1000
+        return ranked
+
+    def _read(self, query: str) -> States | None:
+        if self._reader is None:
+            return None
+        with self._lock:
+            if query in self._states:
+                self._states.move_to_end(query)
+                return self._states[query]
+        states = self._reader.read([("", query)])[0]
+        with self._lock:
+            self._states[query] = states
+            if len(self._states) > REMEMBERED:
+                self._states.popitem(last=False)
+        return states
+
+    def _rank(self, question: Question, found: Candidates, most: int | None, took: dict[str, float]) -> Ranked:
+        weights = fuse.fusion(f"{self._settings.fusion}-{tier(found)}")
+        threshold = weights.threshold if self._settings.gate < 0 else self._settings.gate
+        if not len(found.rows):
+            nothing = np.zeros(0, np.float32)
+            return Ranked(question, found.rows, nothing, [], 0.0, threshold, found.considered, took)
+        named = signals.signals(found.measured)
+        logits = weights.logits(named)
+        order = np.argsort(-logits, kind="stable")
+        chance = weights.gate(gate_facts(found, named, logits, order, len(question.terms)))
+        order = order[:most]
+        shares = [weights.shares(named, int(i)) for i in order]
+        return Ranked(
+            question, found.rows[order], logits[order], shares, chance, threshold, found.considered, took
+        )
+
+
+def tier(found: Candidates) -> str:
+    """Return which weights fit what could be measured: full, pooled or instant."""
+    if found.measured.full is not None:
+        return "full"
+    return "pooled" if found.measured.pooled is not None else "instant"
+
+
+def gate_facts(
+    found: Candidates, named: Mapping[str, Floats], logits: Floats, order: NDArray[np.int64], terms: int
+) -> dict[str, float]:
+    """Return what the refusal gate looks at: how good the best is, how far it leads, how much of the question it holds."""
+    measured = found.measured
+    best = order[:3]
+    meaning = measured.static if measured.full is None else np.nan_to_num(measured.full)
+    top = float(logits[order[0]])
+    return {
+        "top": top,
+        "lead": top - float(logits[order[1:11]].mean()) if len(order) > 1 else 0.0,
+        "meaning": float(meaning[best].max()),
+        "meaning_most": float(meaning.max()),
+        "static": float(measured.static[best].max()),
+        "coverage": float(measured.coverage[best].max()),
+        "coverage_most": float(measured.coverage.max()),
+        "pooled": 0.0 if measured.pooled is None else float(np.nan_to_num(measured.pooled)[best].max()),
+        "crowd": float(np.log1p(found.considered)),
+        "terms": float(np.log1p(terms)),
+    }

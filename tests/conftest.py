@@ -1,0 +1,60 @@
+"""What all tests share: an empty home, a frozen clock, no network unless asked for; knows no part by heart."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from simonides.clock import FrozenClock
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "simonides"
+SPRING = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def empty_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a home of its own, so that no test can read or write the memories of whoever runs it."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("SIMONIDES_PATH", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(home))
+    return home
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """Return a clock that stands in spring 2026 and moves only when told."""
+    return FrozenClock(SPRING)
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse connections that leave this machine, unless the test is marked `net`."""
+    if request.node.get_closest_marker("net") is None:
+        real = socket.socket.connect
+
+        def connect(self: socket.socket, address: object) -> None:
+            host = address[0] if isinstance(address, tuple) else ""
+            if self.family != getattr(socket, "AF_UNIX", None) and host not in (
+                "127.0.0.1",
+                "::1",
+                "localhost",
+            ):
+                raise OSError(f"a test tried to reach {address!r}; mark it `net` if it must")
+            real(self, address)  # pyright: ignore[reportArgumentType]
+
+        monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests that need the network or an accelerator, unless -m names them."""
+    asked = str(config.getoption("-m"))
+    for item in items:
+        for marker in ("net", "gpu"):
+            if item.get_closest_marker(marker) and marker not in asked:
+                item.add_marker(pytest.mark.skip(reason=f"needs -m {marker}"))

@@ -1,0 +1,100 @@
+"""The public surface is a list, and this is the list; a name is added here on purpose or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import simonides
+
+NAMES = [
+    "AsyncMemory",
+    "Context",
+    "Dropped",
+    "Event",
+    "Explanation",
+    "FrozenClock",
+    "Hit",
+    "Kind",
+    "Link",
+    "Memory",
+    "Receipt",
+    "Scope",
+    "Settings",
+    "SimonidesError",
+    "Source",
+    "Span",
+    "__version__",
+]
+
+VERBS = [
+    "add",
+    "add_many",
+    "apply",
+    "close",
+    "context",
+    "doctor",
+    "dump",
+    "explain",
+    "get",
+    "history",
+    "link",
+    "links",
+    "list",
+    "log",
+    "neighbours",
+    "reindex",
+    "restore",
+    "retire",
+    "search",
+    "status",
+    "undump",
+    "unlink",
+    "update",
+    "verify",
+    "wait",
+]
+
+
+def test_the_list_is_what_the_package_says() -> None:
+    assert simonides.__all__ == NAMES
+    assert dir(simonides) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_is_there(name: str) -> None:
+    assert getattr(simonides, name) is not None
+
+
+def test_a_star_import_gives_the_list() -> None:
+    code = "from simonides import *; print(*sorted(n for n in globals() if n in __import__('simonides').__all__))"
+    source = Path(__file__).resolve().parent.parent / "src"
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(source)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split() == sorted(NAMES)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Momery'"):
+        getattr(simonides, "Momery")  # noqa: B009 - the checker would refuse the attribute
+
+
+def test_a_name_comes_from_its_home_once() -> None:
+    from simonides import types
+
+    assert simonides.Hit is types.Hit
+    assert simonides.Hit is vars(simonides)["Hit"]
+
+
+@pytest.mark.parametrize("owner", ["Memory", "AsyncMemory"])
+def test_the_object_has_the_verbs_and_no_others(owner: str) -> None:
+    public = [name for name in dir(getattr(simonides, owner)) if not name.startswith("_")]
+    assert sorted(name for name in public if callable(getattr(getattr(simonides, owner), name))) == VERBS
