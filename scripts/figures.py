@@ -51,10 +51,10 @@ def reports() -> list[Report]:
     """Return the saved reports, in the order of the page; files that are no reports of this form are left alone."""
     found: list[Report] = []
     for path in sorted(REPORTS.glob("*.json")):
-        saved = json.loads(path.read_text("utf-8"))
+        saved: Any = json.loads(path.read_text("utf-8"))
         if isinstance(saved, dict) and "tables" in saved and "command" in saved:
-            known = {name: saved[name] for name in Report.__slots__ if name in saved}
-            found.append(Report(**known | {"name": path.stem}))
+            known: dict[str, Any] = {str(name): value for name, value in saved.items() if name in Report.__slots__}
+            found.append(Report(**known, name=path.stem))
     return sorted(found, key=lambda report: (report.order, report.name))
 
 

@@ -104,6 +104,13 @@ def test_the_list_of_commands_fits_a_terminal_and_tells_the_exit_codes() -> None
     assert "130  stopped with Ctrl-C" in result.stdout
 
 
+@pytest.mark.parametrize("group", [name for name, command in ALL.items() if isinstance(command, LazyGroup)])
+def test_a_group_alone_shows_what_is_in_it(group: str) -> None:
+    result = CliRunner().invoke(cli, [group])
+    assert result.exit_code == 0
+    assert all(name in result.stdout for name in ALL[group].entries)  # pyright: ignore[reportAttributeAccessIssue]
+
+
 @pytest.mark.parametrize(
     ("typed", "meant"), [("serach", "search"), ("remember", "add"), ("forgett", "retire")]
 )
@@ -356,6 +363,12 @@ def test_the_log_is_listed_and_verified(shell: Shell) -> None:
     events = shell.json("log", "list", "--subject", id[-8:])["events"]
     assert [event["verb"] for event in events] == ["add", "retire"]
     assert LISBON not in json.dumps(events)
+    newest = shell.json("log", "list", "--newest", "--limit", "1")["events"]
+    assert (
+        newest
+        == shell.json("log", "list", "--newest", "--limit", "1", "--subject", id)["events"]
+        == events[1:]
+    )
     assert shell.json("log", "verify")["intact"] is True
     assert "intact" in shell("log", "verify").stdout
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 HIDDEN = ("NO_COLOR", "FORCE_COLOR", "TERM")
-LONG_IMPORT = 60_000
+LONG_IMPORT = 30_000
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
@@ -83,6 +83,19 @@ def test_a_reader_that_goes_away_is_no_error(path: str) -> None:
         complaint = reader.stderr.read()
         reader.wait(timeout=60)
     assert b"Traceback" not in complaint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_is_said_without_a_traceback(path: str) -> None:
+    run("--path", path, "add", "Ana drinks tea.")
+    command = [sys.executable, "-m", "simonides", "--path", path, "export"]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, env=environment({}), timeout=60, check=False
+        )
+    assert result.returncode == 5
+    assert b"No space left" in result.stderr
+    assert b"Traceback" not in result.stderr
 
 
 def test_a_terminal_that_speaks_no_unicode_still_gets_an_answer(path: str) -> None:

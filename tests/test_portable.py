@@ -15,7 +15,7 @@ from simonides.clock import FrozenClock, new_id
 from simonides.errors import InputError
 from simonides.ledger import Counts, Ledger, Lexical
 from simonides.settings import Settings
-from simonides.types import Add, Change, Connect, Disconnect, Restore, Retire, Scope, Source, Supersede
+from simonides.types import Add, Change, Connect, Disconnect, Json, Restore, Retire, Scope, Source, Supersede
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 Records = list[dict[str, Any]]
@@ -24,7 +24,10 @@ Records = list[dict[str, Any]]
 def open_ledger(clock: FrozenClock | None = None) -> Ledger:
     chosen = clock or FrozenClock(NOW)
     return Ledger(
-        ":memory:", clock=chosen, settings=Settings(), analyse=lambda text: Lexical(text.upper().encode(), b"t")
+        ":memory:",
+        clock=chosen,
+        settings=Settings(),
+        analyse=lambda text: Lexical(text.upper().encode(), b"t"),
     )
 
 
@@ -46,10 +49,10 @@ def history(seed: int, steps: list[tuple[int, int, int]]) -> Ledger:
     for what, which, when in steps:
         clock.advance(hours=7)
         at = NOW + timedelta(days=when)
-        text = f"text {seed} {len(ids)} {when} äöü 漢字 🙂 \u2028 \"quoted\" \\ back"
+        text = f'text {seed} {len(ids)} {when} äöü 漢字 🙂 \u2028 "quoted" \\ back'
         change: Change
         if what == 0 or not ids:
-            extra = {"n": when / 3, "deep": {"er": [True, None, "x"]}} if when % 2 else {}
+            extra: dict[str, Json] = {"n": when / 3, "deep": {"er": [True, None, "x"]}} if when % 2 else {}
             source = Source(name="f.zip", span=(1, 2), modality="agent", memory=ids[0] if ids else "")
             ids.append(new_id())
             change = Add(
@@ -110,7 +113,9 @@ def test_into_another_store_comes_what_is_missing(one: Ledger, two: Ledger) -> N
     assert two.sizes()["versions"] == before["versions"] + counts.memories
     for id in ids:
         assert two.history(id) == one.history(id)
-    assert two.links(limit=10**6, as_of=NOW + timedelta(days=5))[-1:] or not one.links(as_of=NOW + timedelta(days=5))
+    assert two.links(limit=10**6, as_of=NOW + timedelta(days=5))[-1:] or not one.links(
+        as_of=NOW + timedelta(days=5)
+    )
     again = two.undump(records(one))
     assert again == Counts(skipped=counts.memories + counts.links)
     assert all(finding.ok for finding in two.check())

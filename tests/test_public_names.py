@@ -94,7 +94,15 @@ def test_a_name_comes_from_its_home_once() -> None:
     assert simonides.Hit is vars(simonides)["Hit"]
 
 
-@pytest.mark.parametrize("owner", ["Memory", "AsyncMemory"])
-def test_the_object_has_the_verbs_and_no_others(owner: str) -> None:
-    public = [name for name in dir(getattr(simonides, owner)) if not name.startswith("_")]
-    assert sorted(name for name in public if callable(getattr(getattr(simonides, owner), name))) == VERBS
+def verbs(owner: type) -> list[str]:
+    """Return the public methods of a class."""
+    return sorted(name for name in dir(owner) if name[0] != "_" and callable(getattr(owner, name)))
+
+
+def test_the_object_has_the_verbs_and_no_others() -> None:
+    assert verbs(simonides.Memory) == VERBS
+
+
+def test_the_object_for_asyncio_has_the_same_verbs() -> None:
+    # `dump` yields as it reads, which a thread cannot do for a coroutine; `open` is how one is made.
+    assert {*verbs(simonides.AsyncMemory)} == {*VERBS, "open"} - {"dump"}

@@ -13,7 +13,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from simonides.errors import StoreError
+from simonides.errors import SimonidesError
 from simonides.ledger import Code, Finding, Ledger
 from simonides.ledger.index import Index, pack_vector
 from simonides.parts import codes, models
@@ -42,7 +42,6 @@ class Enricher:
         self._ledger = ledger
         self._settings = settings
         self._reader = reader
-        self._model = 0
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._work = threading.Event()
@@ -109,12 +108,12 @@ class Enricher:
             if not rows:
                 return 0
             reader = self.reader()
-            if not self._model:
-                self._model = self._ledger.model_id(reader.identity(), create=True)
+            model = self._ledger.model_id(reader.identity(), create=True)  # each time: a reindex makes new numbers
             before = self._ledger.previous(rows)
             texts = self._ledger.load([*rows, *before.values()])
             given = [(_said(texts.get(before.get(row, 0))), _said(texts.get(row))) for row in rows]
-            self._ledger.put_codes(self._model, coded(rows, reader.read(given)))
+            self._ledger.put_codes(model, coded(rows, reader.read(given)))
+            self._failed = None
             return len(rows)
 
     def check(self) -> list[Finding]:
@@ -123,7 +122,7 @@ class Enricher:
             return [Finding("full tier", True, f"meaning is {self._settings.meaning}", "")]
         try:
             models.identity(self._settings, self._reader)
-        except StoreError as err:
+        except SimonidesError as err:
             return [Finding("full tier", False, str(err), err.way_out)]
         if self._failed is not None:
             return [Finding("full tier", False, str(self._failed), "Run `simonides reindex`.")]
@@ -142,7 +141,7 @@ class Enricher:
             if self._failed is None:
                 try:
                     self.drain(LAST_SECONDS, lambda done: None)
-                except StoreError:  # the rows stay in the backlog, and `status` says so
+                except SimonidesError:  # the rows stay in the backlog, and `status` says so
                     return
 
     def work(self) -> bool:
@@ -155,7 +154,7 @@ class Enricher:
                 self._work.clear()
             else:
                 self._stop.wait(PAUSE)
-        except StoreError as err:  # reported by `doctor`; the rows stay in the backlog
+        except SimonidesError as err:  # reported by `doctor`; the rows stay in the backlog
             self._failed = err
             return False
         return True
@@ -172,6 +171,9 @@ class _Lazily:
 
     def read(self, texts: Sequence[tuple[str, str]]) -> list[States]:
         return self._enricher.reader().read(texts)
+
+    def ask(self, question: str) -> States:
+        return models.read_question(self._enricher.reader(), question)
 
 
 def coded(rows: Sequence[int], states: Sequence[States]) -> list[Code]:

@@ -23,7 +23,7 @@ from simonides.parts import analyse
 from simonides.parts.intake import adding, batched
 from simonides.parts.pack import pack
 from simonides.parts.progress import shown
-from simonides.parts.rank import pick
+from simonides.parts.rank import SPARE, pick
 from simonides.recipes import RECIPES
 from simonides.settings import Settings
 from simonides.types import (
@@ -55,8 +55,6 @@ BATCH = 500
 """Rows that `add_many` writes in one transaction."""
 EXPLAINED = 50
 """Dropped candidates that `explain` shows."""
-SPARE = 20
-"""Candidates that are loaded beyond `k`, to fill the places of those that only repeat another."""
 SCOPE = ("user", "agent", "session", "project")
 
 

@@ -132,8 +132,8 @@ class Door(LazyGroup):
             code = _usage(err, desk.json or "--json" in given)
         except SimonidesError as err:
             code = _known(err, desk.json)
-        except BrokenPipeError:
-            code = 0
+        except OSError as err:
+            code = _world(err, desk.json)
         except Exception as err:
             code = _unknown(err, desk.json)
         sys.exit(code or 0)
@@ -159,6 +159,15 @@ def _known(err: SimonidesError, as_json: bool) -> int:
     if isinstance(err, InputError):
         return INPUT
     return RACE if isinstance(err, Conflict) else STORE
+
+
+def _world(err: OSError, as_json: bool) -> int:
+    subject = str(err.filename or "the output")
+    rule = f"cannot be read or written: {err.strerror or err}"
+    _complain(
+        type(err).__name__, (subject, rule, "", "Is the disk full, or is it not yours to write?"), as_json
+    )
+    return STORE
 
 
 def _unknown(err: Exception, as_json: bool) -> int:
@@ -213,7 +222,6 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     cls=Door,
     entries=COMMANDS,
     otherwise=OTHERWISE,
-    invoke_without_command=True,
     subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
@@ -251,8 +259,6 @@ def cli(
     desk.actor = actor or os.environ.get("SIMONIDES_ACTOR", "") or "cli"
     ctx.color = colours()
     ctx.call_on_close(desk.close)
-    if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
 
 
 def main() -> NoReturn:

@@ -23,6 +23,33 @@ NOTHING_FOUND = 1
 """The exit code of a question that was answered, with nothing."""
 
 
+class Ticker:
+    """One line on stderr that is written over as work goes on; silent where nobody watches."""
+
+    def __init__(self, *, watched: bool) -> None:
+        self._watched = watched
+
+    def show(self, text: str) -> None:
+        """Put a text in place of the line."""
+        if self._watched:
+            click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        self.show("")
+
+    def counting(self, what: str, whole: int) -> Callable[[int], None]:
+        """Return what is told of each step how many more are done."""
+        done = 0
+
+        def step(more: int) -> None:
+            nonlocal done
+            done += more
+            self.show(f"{what} {done:,} of {whole:,} ...")
+
+        return step
+
+
 @dataclass(slots=True)
 class Desk:
     """One run of the command line. The file is opened when a command first asks for it."""
@@ -83,6 +110,10 @@ class Desk:
             click.echo(dumps(value))
         elif not self.quiet:
             people(self.paper())
+
+    def ticker(self) -> Ticker:
+        """Return where to show how far a work is."""
+        return Ticker(watched=not (self.quiet or self.json) and sys.stderr.isatty())
 
     def aside(self, text: str) -> None:
         """Write a remark for people to stderr, where no script reads it."""

@@ -114,6 +114,13 @@ class LazyGroup(click.Group):
                 f"`{cmd_name}` is not part of this installation ({err.name} is missing)."
             ) from err
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; nothing at all is a question for help."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from simonides.clock import FOREVER, instant
-from simonides.errors import Conflict, InputError, NotFound
+from simonides.errors import InputError, NotFound
 from simonides.ledger.rows import Version
 
 
@@ -105,19 +105,6 @@ def bring_back(rows: Sequence[Version], version: int) -> Edit:
     whole = chosen._replace(valid_to=max(row.valid_to for row in rows))
     edit = _merge(_cut(row, chosen.valid_from) for row in believed)
     return Edit(edit.close, (*edit.open, Opening(whole, chosen.row)))
-
-
-def require_version(believed: Sequence[Version], id: bytes, version: int | None) -> None:
-    """Refuse a change that was decided on a version which isn't believed any more.
-
-    Raises:
-        Conflict: somebody changed it since.
-    """
-    if version is None or any(row.version == version for row in believed):
-        return
-    newest = max((row.version for row in believed), default=None)
-    state = "has been retired" if newest is None else f"is at version {newest}"
-    raise Conflict(f"memory {id.hex()}", f"{state}, not at {version}", "", "Read it again and decide anew.")
 
 
 def _holding(ordered: Sequence[Version], at: int) -> Version | None:

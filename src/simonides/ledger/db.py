@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from simonides.errors import InputError, StoreBusy, StoreUnusable
-from simonides.ledger.faults import BUSY, code_of, explain
+from simonides.ledger.faults import BUSY, OF_DAMAGE, code_of, explain
 from simonides.ledger.forks import Forkable
 from simonides.ledger.migrations import identify, migrate
 from simonides.settings import Settings
@@ -91,14 +91,16 @@ class Database(Forkable):
     @contextlib.contextmanager
     def snapshot(self) -> Generator[sqlite3.Connection]:
         """Give a connection of its own that sees one state of the file, however long it takes."""
-        if self.in_memory:
-            with self.reading() as connection:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.translating())
+            if self.in_memory:
                 source = sqlite3.connect(IN_MEMORY, isolation_level=None, check_same_thread=False)
-                connection.backup(source)
-        else:
-            self.require_alive()
-            source = self.connect(query_only=True)
-        with contextlib.closing(source), self.translating():
+                stack.enter_context(contextlib.closing(source))
+                with self.reading() as connection:
+                    connection.backup(source)
+            else:
+                self.require_alive()
+                source = stack.enter_context(contextlib.closing(self.connect(query_only=True)))
             source.execute("BEGIN")
             yield source
 
@@ -118,7 +120,8 @@ class Database(Forkable):
 
     def handles(self) -> list[Handle]:
         """Return what holds the connections of this process, the writer's first."""
-        return [self._writer, *({self._watch, *self._handles} - {self._writer})]
+        with self.gate:
+            return [self._writer, *({self._watch, *self._handles} - {self._writer})]
 
     def reader(self) -> Handle:
         """Return what holds the reader connection of this thread."""
@@ -141,12 +144,14 @@ class Database(Forkable):
 
     def begin(self) -> sqlite3.Connection:
         """Take the writer's lock, in this process and in the file; wait at most `busy_seconds` for each."""
+        self.require_alive()
         handle = self._writer
         if not handle.lock.acquire(timeout=max(0.0, self.busy_seconds)):
             rule = f"another thread wrote for more than {self.busy_seconds:g} seconds"
             raise StoreBusy(f"store {self.path}", rule, "", "Try again, or raise the setting busy_seconds.")
         try:
-            connection = self.opened(handle)
+            with self.translating():
+                connection = self.opened(handle)
             self._persist(lambda: connection.execute("BEGIN IMMEDIATE"))
         except BaseException:
             handle.lock.release()
@@ -163,9 +168,11 @@ class Database(Forkable):
                     connection.execute("COMMIT" if keep else "ROLLBACK")
                 self.commits += keep
         finally:
-            if connection is not None and connection.in_transaction:
-                connection.execute("ROLLBACK")
-            handle.lock.release()
+            try:
+                if connection is not None and connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            finally:
+                handle.lock.release()
 
     def connect(self, *, query_only: bool = False) -> sqlite3.Connection:
         """Open a new connection with our settings."""
@@ -227,8 +234,9 @@ class Database(Forkable):
         while True:
             try:
                 step()
-            except sqlite3.Error as err:
-                if code_of(err) not in BUSY or time.monotonic() >= deadline:
+            except OF_DAMAGE as err:
+                busy = isinstance(err, sqlite3.Error) and code_of(err) in BUSY
+                if not busy or time.monotonic() >= deadline:
                     with self.translating():
                         raise
             else:
@@ -250,7 +258,7 @@ class Translating:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, OF_DAMAGE):
             ours = explain(error, str(self._database.path), self._database.busy_seconds)
             if ours is not None:
                 raise ours from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 
 from simonides.errors import SimonidesError, StoreBusy, StoreUnusable
@@ -9,6 +10,11 @@ from simonides.errors import SimonidesError, StoreBusy, StoreUnusable
 BUSY = frozenset((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED))
 _PRIMARY = 0xFF
 """The low byte of an extended result code is the primary one."""
+
+OF_DAMAGE = (sqlite3.Error, UnicodeDecodeError, OverflowError)
+"""What reading a file of any content may raise: SQLite's own errors, broken text, and times that can't be."""
+_DAMAGE = re.compile("decode|malformed|no such (table|column)")
+"""Messages without a code of their own; our statements fit our schema, so the schema of the file must be broken."""
 
 _MEANINGS: dict[int, tuple[str, str]] = {
     sqlite3.SQLITE_FULL: (
@@ -36,17 +42,16 @@ def code_of(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & _PRIMARY
 
 
-def explain(error: sqlite3.Error, path: str, busy_seconds: float) -> SimonidesError | None:
+def explain(error: Exception, path: str, busy_seconds: float) -> SimonidesError | None:
     """Return the error that a user understands, or None when it is a bug of ours that should be seen as it is."""
-    code = code_of(error)
     subject = f"store {path}"
+    code = code_of(error) if isinstance(error, sqlite3.Error) else sqlite3.SQLITE_CORRUPT
     if code in BUSY:
         rule = f"another writer held the file for more than {busy_seconds:g} seconds"
         return StoreBusy(subject, rule, "", "Try again, or raise the setting busy_seconds.")
-    if code in _MEANINGS:
-        rule, way_out = _MEANINGS[code]
-        return StoreUnusable(subject, rule, str(error), way_out)
-    if code == 0 and "decode" in str(error):
-        rule, way_out = _MEANINGS[sqlite3.SQLITE_CORRUPT]
-        return StoreUnusable(subject, rule, str(error), way_out)
-    return None
+    if code not in _MEANINGS and _DAMAGE.search(str(error)):
+        code = sqlite3.SQLITE_CORRUPT
+    if code not in _MEANINGS:
+        return None
+    rule, way_out = _MEANINGS[code]
+    return StoreUnusable(subject, rule, str(error), way_out)

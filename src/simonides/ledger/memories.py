@@ -62,8 +62,8 @@ class Batch:
             case Supersede():
                 self._supersede(ready, change)
             case Retire():
-                bitemporal.require_version(self._believed(ready.id), ready.id, change.if_version)
-                edit = bitemporal.retire(self._believed(ready.id), known(ready.at))
+                self._require_version(ready.id, change.if_version)
+                edit = bitemporal.retire(self._believed(ready.id, ready.at), known(ready.at))
                 self._record(edit, Deed("retire", ready.id, change.reason, facts={"at": ready.at}))
             case Restore():
                 self._restore(ready.id, change)
@@ -150,9 +150,8 @@ class Batch:
         self.log(Deed("add", ready.id, change.reason, opened, facts={"kind": row.kind}))
 
     def _supersede(self, ready: Ready, change: Supersede) -> None:
-        believed = self._believed(ready.id)
-        bitemporal.require_version(believed, ready.id, change.if_version)
-        edit, base = bitemporal.supersede(believed, ready.at, self.now)
+        self._require_version(ready.id, change.if_version)
+        edit, base = bitemporal.supersede(self._believed(ready.id, ready.at), ready.at, self.now)
         content = base._replace(
             text=base.text if change.text is None else change.text,
             zone=base.zone if change.zone is None else change.zone,
@@ -225,8 +224,11 @@ class Batch:
         if not copied.rowcount:
             run(_BACKLOG, (row,))
 
-    def _believed(self, id: bytes) -> list[Version]:
-        rows = self._rows(f"m.id = ? AND m.recorded_to = {FOREVER}", id)
+    def _believed(self, id: bytes, at: int | None) -> list[Version]:
+        """Return the believed rows that hold at a time or later; those that ended before when there are no others."""
+        believed = f"m.id = ? AND m.recorded_to = {FOREVER}"
+        rows = self._rows(f"{believed} AND m.valid_to > ?", id, self.now if at is None else at)
+        rows = rows or self._rows(believed, id)
         if (
             not rows
             and self.connection.execute("SELECT 1 FROM memory WHERE id = ? LIMIT 1", (id,)).fetchone() is None
@@ -234,9 +236,21 @@ class Batch:
             raise no_memory(id)
         return rows
 
-    def _rows(self, condition: str, id: bytes) -> list[Version]:
+    def _require_version(self, id: bytes, version: int | None) -> None:
+        """Refuse a change that was decided on a version which isn't believed any more."""
+        if version is None:
+            return
+        query = f"SELECT version FROM memory WHERE id = ? AND recorded_to = {FOREVER} ORDER BY version DESC"
+        believed = [row[0] for row in self.connection.execute(query, (id,))]
+        if version not in believed and self._rows("m.id = ?", id):
+            state = f"is at version {believed[0]}" if believed else "has been retired"
+            raise Conflict(
+                f"memory {id.hex()}", f"{state}, not at {version}", "", "Read it again and decide anew."
+            )
+
+    def _rows(self, condition: str, *values: object) -> list[Version]:
         query = f"SELECT {MEMORY} FROM memory m WHERE {condition} ORDER BY m.version"
-        return [Version._make(row) for row in self.connection.execute(query, (id,))]
+        return [Version._make(row) for row in self.connection.execute(query, values)]
 
     def _scope(self, number: int) -> Scope:
         query = "SELECT user, agent, session, project FROM scope WHERE scope = ?"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simonides.errors import NewerStore, StoreUnusable
+from simonides.ledger.faults import explain
 
 APPLICATION_ID = 0x53494D4F
 """The letters SIMO in the header of every file of ours."""
@@ -41,15 +42,15 @@ MIGRATIONS = (
     user TEXT NOT NULL DEFAULT '', agent TEXT NOT NULL DEFAULT '',
     session TEXT NOT NULL DEFAULT '', project TEXT NOT NULL DEFAULT '',
     UNIQUE (user, agent, session, project))""",
+            # What every scan asks for comes first: SQLite reads a long text page by page to reach what is behind it.
             f"""CREATE TABLE memory (
     row INTEGER PRIMARY KEY AUTOINCREMENT,
-    id BLOB NOT NULL, version INTEGER NOT NULL, kind TEXT NOT NULL,
-    scope INTEGER NOT NULL REFERENCES scope, speaker TEXT NOT NULL, text TEXT NOT NULL,
+    id BLOB NOT NULL, version INTEGER NOT NULL, kind TEXT NOT NULL, scope INTEGER NOT NULL REFERENCES scope,
     {_TWO_CLOCKS},
-    zone TEXT NOT NULL, confidence REAL NOT NULL, importance REAL NOT NULL,
-    metadata TEXT, attributes TEXT, source TEXT,
-    reason TEXT NOT NULL, actor TEXT NOT NULL,
     opened INTEGER NOT NULL, closed INTEGER,
+    zone TEXT NOT NULL, confidence REAL NOT NULL, importance REAL NOT NULL,
+    speaker TEXT NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL,
+    source TEXT, metadata TEXT, attributes TEXT, text TEXT NOT NULL,
     UNIQUE (id, version))""",
             "CREATE INDEX memory_scope ON memory (scope)",
             "CREATE INDEX memory_closed ON memory (closed) WHERE closed IS NOT NULL",
@@ -128,15 +129,17 @@ def pending(path: str | Path) -> tuple[Migration, ...]:
     """
     if not Path(path).exists():
         return MIGRATIONS
+    # Reading a WAL file makes its -wal and -shm; where there is none, `immutable` keeps the folder as it is.
+    mode = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
+    address = f"{Path(path).absolute().as_uri()}?{mode}"
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
-        ) as connection:
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
             version = identify(connection, str(path))
     except sqlite3.Error as err:
-        raise StoreUnusable(
-            f"store {path}", "can't be read as a store", str(err), "Choose another path."
-        ) from err
+        ours = explain(err, str(path), 0)
+        if ours is None:
+            raise
+        raise ours from err
     return tuple(step for step in MIGRATIONS if step.number > version)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from simonides.clock import FOREVER, Span, instant, until
-from simonides.errors import NotFound
+from simonides.errors import NotFound, StoreUnusable, TimeError
 from simonides.ledger.canonical import decode, encode, short_hash
 from simonides.types import Json, Link, Memory, Scope, Source
 
@@ -124,7 +124,10 @@ def link_digest(row: Edge) -> str:
 
 def span(start: int, end: int) -> Span:
     """Return stored microseconds as a span."""
-    return Span(instant(start), until(end))
+    try:
+        return Span(instant(start), until(end))
+    except TimeError as err:
+        raise StoreUnusable("store", "holds a damaged span", str(err), "Run `simonides doctor`.") from err
 
 
 def memory_of(columns: tuple[object, ...]) -> Memory:

@@ -66,7 +66,12 @@ def _dots():  # noqa: ANN202 - onnxruntime ships no types
 
 
 def encode(states: States) -> bytes:
-    """Return the codes of a memory: stop words dropped, merged to at most `MOST` tokens."""
+    """Return the codes of a memory: stop words dropped, merged to at most `MOST` tokens.
+
+    Empty where there are no token states, or states of another dimension than these codes are fitted to.
+    """
+    if not len(states.tokens) or states.states.shape[1] != len(mean_state()):
+        return b""
     stops = analyse.stop_pieces()
     keep = np.array([token not in stops for token in states.tokens.tolist()], bool)
     vectors = states.states[keep] if keep.any() else states.states

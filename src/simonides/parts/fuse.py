@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 GROUPS = {
     "words": "words",
     "coverage": "words",
+    "words_asked": "neighbours",
+    "words_before": "neighbours",
+    "words_after": "neighbours",
+    "full_asked": "neighbours",
+    "full_before": "neighbours",
     "static": "meaning",
     "full": "meaning",
     "full_level": "meaning",

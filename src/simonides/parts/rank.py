@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from simonides.parts.analyse import words
+from simonides.parts.analyse import fold
 from simonides.parts.fuse import chance
 from simonides.types import Dropped, Hit, Memory
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from simonides.parts.recall import Ranked
+
+SPARE = 10
+"""Candidates that are loaded beyond `k`, to fill the places of those that only repeat another."""
+_SIGNS = re.compile(r"\W+")
 
 
 def pick(
@@ -29,19 +34,23 @@ def pick(
     refused = gate and ranked.answerable < ranked.threshold
     if refused and not explained:
         return [], []
-    rows = ranked.rows[: k + max(explained, 20)].tolist()
+    rows = ranked.rows[: k + max(explained, SPARE)].tolist()
     loaded = load(rows)
-    places = [place for place, row in enumerate(rows) if row in loaded]
-    memories = [loaded[rows[place]] for place in places]
-    repeats = same_words(memories)
     hits: list[Hit] = []
     dropped: list[Dropped] = []
-    for number, (place, memory) in enumerate(zip(places, memories, strict=True)):
-        score, shares = float(chance(ranked.logits[place])), ranked.shares[place]
+    seen: dict[tuple[str, str], Memory] = {}
+    for place, row in enumerate(rows):
+        if row not in loaded:
+            continue
+        if len(hits) == k and len(dropped) >= explained:
+            break
+        memory = loaded[row]
+        score, shares = float(chance(ranked.logits[place])), ranked.shares(place)
+        first = seen.setdefault(wording(memory), memory)
         if refused:
             why = f"nothing fits: the chance of an answer is {ranked.answerable:.2f}, below {ranked.threshold:.2f}"
-        elif number in repeats:
-            why = f"says the same as {memories[repeats[number]].id[-8:]}"
+        elif first is not memory:
+            why = f"says the same as {first.id[-8:]}"
         elif len(hits) == k:
             why = f"ranked below the first {k}"
         else:
@@ -52,18 +61,18 @@ def pick(
     return hits, dropped
 
 
-def same_words(memories: Sequence[Memory]) -> dict[int, int]:
-    """Return for each place whose memory only repeats an earlier one, the place of that one.
+def wording(memory: Memory) -> tuple[str, str]:
+    """Return what is equal for two memories in which the same speaker says the same words in the same order.
 
-    Two memories repeat each other when the same speaker says the same words in the same order, letters and signs
-    aside. What is said twice is kept twice in the store; it only takes one place among the hits.
+    Capitals, accents and signs aside. What is said twice is kept twice in the store; it only takes one place among
+    the hits.
     """
-    first: dict[tuple[str, tuple[str, ...]], int] = {}
-    repeats: dict[int, int] = {}
-    for place, memory in enumerate(memories):
-        key = (memory.speaker, tuple(words(memory.text)) or (memory.text,))
-        if key in first:
-            repeats[place] = first[key]
-        else:
-            first[key] = place
-    return repeats
+    bare = _SIGNS.sub(" ", fold(memory.text)).strip()
+    return memory.speaker, bare or memory.text
+
+
+def same_words(memories: Sequence[Memory]) -> dict[int, int]:
+    """Return for each place whose memory only repeats an earlier one (by `wording`), the place of that one."""
+    first: dict[tuple[str, str], int] = {}
+    places = enumerate(first.setdefault(wording(memory), place) for place, memory in enumerate(memories))
+    return {place: earlier for place, earlier in places if earlier != place}

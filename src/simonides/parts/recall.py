@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,12 @@ import numpy as np
 
 from simonides.clock import micros
 from simonides.parts import fuse, signals
+from simonides.parts.models import read_question
 from simonides.parts.query import Question, read
 from simonides.parts.retrieve import Candidates, retrieve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Ranked:
     Attributes:
         rows: version rows of the store.
         logits: calibrated log-odds of being evidence.
-        shares: what each group of signals adds, per candidate, in the same order.
+        shares: gives what each group of signals adds to the candidate at a place.
         answerable: the chance that the store holds an answer at all, in [0, 1].
         threshold: the chance below which nothing fits.
     """
@@ -46,7 +47,7 @@ class Ranked:
     question: Question
     rows: NDArray[np.int64]
     logits: Floats
-    shares: list[dict[str, float]]
+    shares: Callable[[int], dict[str, float]]
     answerable: float
     threshold: float
     considered: int
@@ -56,7 +57,10 @@ class Ranked:
 class Recall:
     """Searches one index with one reader; safe for several threads."""
 
-    def __init__(self, index: Index, reader: Reader | None, settings: Settings) -> None:
+    def __init__(
+        self, index: Index, reader: Reader | None, settings: Settings, fusion: fuse.Fusion | None = None
+    ) -> None:
+        self._fusion = fusion
         self._index = index
         self._reader = reader
         self._settings = settings
@@ -68,17 +72,30 @@ class Recall:
     ) -> Ranked:
         """Return the candidates for a query, best first; `most` None keeps them all, for `explain`."""
         started = time.perf_counter()
+        question, found = self.measure(query, scope, believed, now)
+        ranked = self._rank(question, found, most)
+        return replace(ranked, took={**found.took, "all": (time.perf_counter() - started) * 1000})
+
+    def measure(
+        self, query: str, scope: dict[str, str], believed: Believed, now: datetime
+    ) -> tuple[Question, Candidates]:
+        """Return the question as read and the candidates as measured, before any weight; for fitting and benchmarks."""
+        started = time.perf_counter()
         question = read(query, now)
         self._index.follow()
         states = self._read(query) if self._index.vectors is not None and len(self._index.vectors) else None
-        took = {"question": (time.perf_counter() - started) * 1000}
+        reading = (time.perf_counter() - started) * 1000
         with self._index.lock:
             allowed = self._index.allowed(scope, believed, micros(now))
-            found = retrieve(self._index, question, allowed, states)
-        took |= found.took
-        ranked = self._rank(question, found, most, took)
-        took["all"] = (time.perf_counter() - started) * 1000
-        return ranked
+            found = retrieve(self._index, question, allowed, states, meaning=self._settings.meaning != "off")
+        return question, replace(found, took={"question": reading, **found.took})
+
+    def _tier(self, found: Candidates) -> str:
+        if self._settings.meaning == "off":
+            return "off"
+        if found.measured.full is not None:
+            return "full"
+        return "pooled" if found.measured.pooled is not None else "instant"
 
     def _read(self, query: str) -> States | None:
         if self._reader is None:
@@ -87,54 +104,53 @@ class Recall:
             if query in self._states:
                 self._states.move_to_end(query)
                 return self._states[query]
-        states = self._reader.read([("", query)])[0]
+        states = read_question(self._reader, query)
         with self._lock:
             self._states[query] = states
             if len(self._states) > REMEMBERED:
                 self._states.popitem(last=False)
         return states
 
-    def _rank(self, question: Question, found: Candidates, most: int | None, took: dict[str, float]) -> Ranked:
-        weights = fuse.fusion(f"{self._settings.fusion}-{tier(found)}")
+    def _rank(self, question: Question, found: Candidates, most: int | None) -> Ranked:
+        weights = self._fusion or fuse.fusion(f"{self._settings.fusion}-{self._tier(found)}")
+        took = found.took
         threshold = weights.threshold if self._settings.gate < 0 else self._settings.gate
         if not len(found.rows):
             nothing = np.zeros(0, np.float32)
-            return Ranked(question, found.rows, nothing, [], 0.0, threshold, found.considered, took)
+            return Ranked(question, found.rows, nothing, lambda place: {}, 0.0, threshold, found.considered, took)
         named = signals.signals(found.measured)
         logits = weights.logits(named)
         order = np.argsort(-logits, kind="stable")
         chance = weights.gate(gate_facts(found, named, logits, order, len(question.terms)))
         order = order[:most]
-        shares = [weights.shares(named, int(i)) for i in order]
         return Ranked(
-            question, found.rows[order], logits[order], shares, chance, threshold, found.considered, took
+            question,
+            found.rows[order],
+            logits[order],
+            lambda place: weights.shares(named, int(order[place])),
+            chance,
+            threshold,
+            found.considered,
+            took,
         )
-
-
-def tier(found: Candidates) -> str:
-    """Return which weights fit what could be measured: full, pooled or instant."""
-    if found.measured.full is not None:
-        return "full"
-    return "pooled" if found.measured.pooled is not None else "instant"
 
 
 def gate_facts(
     found: Candidates, named: Mapping[str, Floats], logits: Floats, order: NDArray[np.int64], terms: int
 ) -> dict[str, float]:
-    """Return what the refusal gate looks at: how good the best is, how far it leads, how much of the question it holds."""
+    """Return what the refusal gate looks at: how well the best three fit, and how much of the question they hold."""
     measured = found.measured
-    best = order[:3]
-    meaning = measured.static if measured.full is None else np.nan_to_num(measured.full)
-    top = float(logits[order[0]])
+    first, best = order[0], order[:3]
+    full = measured.static if measured.full is None else np.nan_to_num(measured.full)
     return {
-        "top": top,
-        "lead": top - float(logits[order[1:11]].mean()) if len(order) > 1 else 0.0,
-        "meaning": float(meaning[best].max()),
-        "meaning_most": float(meaning.max()),
+        "top": float(logits[first]),
+        "meaning": float(full[best].max()),
         "static": float(measured.static[best].max()),
-        "coverage": float(measured.coverage[best].max()),
-        "coverage_most": float(measured.coverage.max()),
         "pooled": 0.0 if measured.pooled is None else float(np.nan_to_num(measured.pooled)[best].max()),
+        "coverage": float(measured.coverage[best].max()),
+        "spoke": float(named["named"][first]),
+        "dated": float(named["date"][first]),
+        "user": float(named["user_wanted"][first]),
         "crowd": float(np.log1p(found.considered)),
         "terms": float(np.log1p(terms)),
     }

@@ -30,7 +30,7 @@ K1, B = 1.0, 0.6
 """BM25: how fast repeats stop counting, and how much length counts. Between what chat (.8/.2) and long answers (1.2/.75) like."""
 WHOLE = 1500
 """Scopes of at most so many memories are measured whole."""
-PROPOSED = 250
+PROPOSED = 160
 """Memories that each channel proposes in a larger scope."""
 STOP_WEIGHT = 0.05
 """What a question's stop words count in the full tier, against 1 to 10 of a word that carries meaning."""
@@ -60,7 +60,7 @@ class Candidates:
 
 
 def retrieve(
-    index: Index, question: Question, allowed: NDArray[np.bool_], read: States | None
+    index: Index, question: Question, allowed: NDArray[np.bool_], read: States | None, *, meaning: bool = True
 ) -> Candidates:
     """Return the candidates for a question among the allowed documents; call it under the index's lock.
 
@@ -69,13 +69,15 @@ def retrieve(
         question: the question as read.
         allowed: (documents,) mask.
         read: the question's token states, None where the full tier is off.
+        meaning: False leaves the instant tier out too.
     """
     clock = _Watch()
     considered = int(np.count_nonzero(allowed))
-    channels = Channels(*bm25(index, question.terms, allowed), np.zeros(0, np.float32), {})
+    channels = Channels(*bm25(index, question.terms, allowed), np.zeros(index.size, np.float32), {})
     clock.lap(channels.took, "words")
-    channels.static, weights, _ = static.similar(question.pieces, index.pieces, allowed)
-    channels.weights = dict(zip(question.pieces, weights.tolist(), strict=True))
+    if meaning:
+        channels.static, weights, _ = static.similar(question.pieces, index.pieces, allowed)
+        channels.weights = dict(zip(question.pieces, weights.tolist(), strict=True))
     clock.lap(channels.took, "static")
     docs = propose(index, channels, allowed, considered, read)
     clock.lap(channels.took, "candidates")
@@ -198,7 +200,7 @@ def _full(
     if not (sizes != NONE_YET).any():
         return None, nothing, None
     full = None
-    if len(packed) or (sizes >= 0).any():
+    if len(packed) and len(read.tokens):  # a model of pooled vectors gives none
         asked = codes.ask(read.states, _weights(read, channels))
         full = codes.maxsim(asked, packed, sizes)
     beside = nothing

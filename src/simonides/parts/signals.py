@@ -1,7 +1,8 @@
 """Turn what the channels measured into comparable signals, by name; knows no store, no model and no weights.
 
 A signal is either standardised over the candidates of one question (mean 0, deviation 1, so that BM25 and cosines can
-be added) or a plain fact (spoken by the person named: 1). Scores that are a maximum over a text's tokens grow with
+be added) or a plain fact (spoken by the person named: 1). What the turns beside a turn say counts only where people
+talk to each other: beside an assistant's long answers it misleads (measured, docs/log.md). Scores that are a maximum over a text's tokens grow with
 its length; that trend is taken out before they are compared, because it carries no meaning.
 """
 
@@ -18,15 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
-
-ANSWER_TO_QUESTION, ANSWER_TO_OTHER = 0.7, 0.3
-"""How much of the words score of the turn before counts for a turn, where people talk: if that turn was a question
-from somebody else, and otherwise. Measured on LoCoMo and RealTalk; does not help beside an assistant."""
-MEANING_TO_QUESTION, MEANING_TO_OTHER = 0.3, 0.1
-"""The same for meaning, which already reads the turn before."""
-NEXT_WORDS = 0.1
-"""How much of the words score of the turn after counts."""
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -72,19 +64,21 @@ class Measured:
 def signals(measured: Measured) -> Mapping[str, Floats]:
     """Return the named signals of the candidates, in a fixed order."""
     m = measured
-    beside = m.people * (m.words_before * _either(m.replies, ANSWER_TO_QUESTION, ANSWER_TO_OTHER))
-    beside = beside + m.people * NEXT_WORDS * m.words_after
+    reply, other = m.people * m.replies, m.people * (1 - m.replies)
     found: dict[str, Floats] = {
-        "words": standard(m.words + beside),
+        "words": standard(m.words),
         "coverage": m.coverage,
+        "words_asked": standard(reply * m.words_before),
+        "words_before": standard(other * m.words_before),
+        "words_after": standard(m.people * m.words_after),
         "static": standard(without_trend(m.static, m.length)),
     }
     if m.full is not None:
-        stand_in = np.isnan(m.full)
-        full = np.where(stand_in, _like(m.static, m.full), m.full)
-        full = full + m.people * m.full_before * _either(m.replies, MEANING_TO_QUESTION, MEANING_TO_OTHER)
+        full = np.where(np.isnan(m.full), _like(m.static, m.full), m.full)
         found["full"] = standard(without_trend(full, m.length))
-        found["full_level"] = np.where(stand_in, 0.0, full)
+        found["full_level"] = np.clip(full, 0, 1)
+        found["full_asked"] = standard(reply * m.full_before)
+        found["full_before"] = standard(other * m.full_before)
     if m.pooled is not None:
         pooled = np.where(np.isnan(m.pooled), _like(m.static, m.pooled), m.pooled)
         found["pooled"] = standard(pooled)
@@ -114,10 +108,6 @@ def without_trend(values: Floats, length: Floats) -> Floats:
         return values
     slope = float((centred * (values - values.mean())).mean()) / variance
     return values - max(slope, 0.0) * centred
-
-
-def _either(flag: Floats, yes: float, no: float) -> Floats:
-    return np.where(flag > 0, yes, no).astype(np.float32)
 
 
 def _like(source: Floats, target: Floats) -> Floats:

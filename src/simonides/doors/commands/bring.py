@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
@@ -117,17 +117,20 @@ def _piped(path: Path) -> Generator[Path]:
 
 def _import(desk: Desk, plan: Plan, items: Iterable[Item], *, wait: bool) -> None:
     memory = desk.look() if plan.dry else desk.memory()
-    run = Run(memory, plan, _progress(desk))
+    ticker = desk.ticker()
+    run = Run(
+        memory, plan, lambda tally: ticker.show(f"{tally.new:,} new, {tally.already:,} already here ...")
+    )
     try:
         run.go(items)
+        if wait and not plan.dry:
+            memory.wait(progress=ticker.counting("read by the model:", memory.status().backlog))
     except KeyboardInterrupt:
-        _clear(desk)
+        ticker.clear()
         desk.aside(f"Stopped: {count(run.tally.new, 'new memory', 'new memories')} in, nothing half-written.")
         desk.aside("The same command goes on from here.")
         raise
-    _clear(desk)
-    if wait and not plan.dry:
-        memory.wait()
+    ticker.clear()
     _report(desk, plan, run.tally)
 
 
@@ -156,21 +159,6 @@ def _there(path: Path) -> Path:
 
 def _home(format: Format) -> Path | None:
     return Path.home() / format.home if format.home else None
-
-
-def _progress(desk: Desk) -> Callable[[Tally], None] | None:
-    if desk.quiet or desk.json or not sys.stderr.isatty():
-        return None
-
-    def show(tally: Tally) -> None:
-        click.echo(f"\r\x1b[2K{tally.new:,} new, {tally.already:,} already here ...", nl=False, err=True)
-
-    return show
-
-
-def _clear(desk: Desk) -> None:
-    if _progress(desk):
-        click.echo("\r\x1b[2K", nl=False, err=True)
 
 
 def _report(desk: Desk, plan: Plan, tally: Tally) -> None:

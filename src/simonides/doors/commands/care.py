@@ -173,7 +173,9 @@ def reindex(desk: Desk) -> None:
     missing is made by the next command that opens the file.
     """
     memory = desk.memory()
-    memory.reindex(progress=sys.stderr.isatty() and not desk.quiet and not desk.json)
+    ticker = desk.ticker()
+    memory.reindex(progress=ticker.counting("read by the model:", memory.status().versions))
+    ticker.clear()
     found = memory.status()
     answer: dict[str, Json] = {
         "memories": found.memories,

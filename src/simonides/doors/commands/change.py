@@ -53,9 +53,7 @@ def update(
     """
     metadata = metadata_from(meta, metadata_json)
     given = (text,) if text is not None else words
-    if not given and metadata is None:
-        given = ("-",)
-    new = words_or_stdin(given) if given else None
+    new = words_or_stdin(given) if given or metadata is None else None
     memory = desk.memory()
     receipt = memory.update(
         memory.ledger.expand(id),

@@ -23,6 +23,7 @@ from simonides.doors.importers.run import Plan, Run
 from simonides.doors.paper import Paper, count, day, short, worth_marking
 from simonides.doors.places import settings_from
 from simonides.doors.verb import Asked, verb
+from simonides.settings import Settings
 from simonides.types import Hit, Json
 
 if TYPE_CHECKING:
@@ -174,12 +175,12 @@ def _import(tour: Tour) -> None:
 
 
 def _ask(tour: Tour) -> None:
-    query = "what must the dog not eat?"
+    query = "what must Biscuit not eat?"
     tour.step("Ask, in other words than were used", f'search "{query}"')
     tour.ask(query)
-    query = "why did Lantern change its database?"
-    tour.step("Ask about a decision", f'search "{query}"')
-    tour.ask(query)
+    query = "why did Lantern switch to SQLite?"
+    tour.step("Ask for the reason of a decision", f'search "{query}"')
+    tour.ask(query, show=1)
 
 
 def _contradict(tour: Tour) -> str:
@@ -203,7 +204,7 @@ def _contradict(tour: Tour) -> str:
 
 
 def _explain(tour: Tour) -> None:
-    query = "when does the reading app come out?"
+    query = "when is the launch of Lantern?"
     tour.step(
         "See why", f'explain "{query}"', "Each hit says what made it one; what was dropped says why not."
     )
@@ -254,13 +255,27 @@ def _prove(tour: Tour, home: str, place: Path) -> None:
         tour.say(f"    version {one.version}: {one.text}  true {day(one.at)} to {end}{state}")
     tour.step("Prove that nothing was altered, and take it all with you", "log verify")
     proof = tour.memory.verify()
+    intact = not proof.problems
     tour.say(
-        f"    {'altered!' if proof.problems else 'intact'}: {proof.events} entries, each with the hash of the last"
+        f"    {'intact' if intact else 'altered!'}: {proof.events} entries, each with the hash of the one before"
     )
     tour.typed("export memory.jsonl")
-    records = sum(1 for _ in tour.memory.dump())
-    tour.note(intact=not proof.problems, events=proof.events, records=records, bytes=place.stat().st_size)
-    tour.say(f"    {count(records, 'record')}; importing them into an empty file gives the same store again")
+    records = list(tour.memory.dump())
+    same = _copied(records) == records
+    tour.note(intact=intact, events=proof.events, records=len(records), same=same, bytes=place.stat().st_size)
+    told = "the same again" if same else "NOT the same"
+    tour.say(
+        f"    {count(len(records), 'record')}: imported into an empty file and exported, they are {told}"
+    )
+
+
+def _copied(records: list[dict[str, Json]]) -> list[dict[str, Json]]:
+    """Return what an empty store exports that took the records in."""
+    from simonides.memory import Memory
+
+    with Memory(":memory:", clock=FrozenClock(TODAY), settings=Settings(meaning="off")) as copy:
+        copy.undump(records)
+        return list(copy.dump())
 
 
 def _farewell(paper: Paper, seconds: float, keep: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from simonides.doors import shapes
 from simonides.doors.desk import NOTHING_FOUND, Desk
 from simonides.doors.paper import Paper, moment, short
 from simonides.doors.verb import Entry, LazyGroup, verb
+
+if TYPE_CHECKING:
+    from simonides.memory import Memory
+    from simonides.types import Event
 
 HOME = "simonides.doors.commands.log"
 LOG = {
@@ -36,14 +41,20 @@ def log() -> None:
 )
 @click.option("--after", type=click.IntRange(min=0), default=0, help="Only entries behind this number.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+@click.option("--newest", is_flag=True, help="The newest ones, newest first.")
 @click.option("--subject", default="", metavar="ID", help="Only what was done to this memory or link.")
-def list_(desk: Desk, *, after: int, limit: int, subject: str) -> None:
+def list_(desk: Desk, *, after: int, limit: int, newest: bool, subject: str) -> None:
     """List what was done, by whom and when.
 
     The log holds hashes of texts, never the texts. Exit code 1 when there is nothing.
     """
     memory = desk.look()
-    found = memory.log(after=after, limit=limit, subject=memory.ledger.expand(subject) if subject else "")
+    about = memory.ledger.expand(subject) if subject else ""
+    found = (
+        _newest(memory, after, limit, about)
+        if newest
+        else memory.log(after=after, limit=limit, subject=about)
+    )
 
     def people(paper: Paper) -> None:
         rows = [
@@ -63,12 +74,19 @@ def list_(desk: Desk, *, after: int, limit: int, subject: str) -> None:
             paper.table(("seq", "at (UTC)", "actor", "verb", "subject", "what"), rows)
         else:
             desk.aside("There is nothing.")
-        if len(found) == limit:
+        if len(found) == limit and not newest:
             paper.then(f"simonides log list --after {found[-1].seq}")
 
     desk.answer({"events": [shapes.event(one) for one in found]}, people)
     if not found:
         click.get_current_context().exit(NOTHING_FOUND)
+
+
+def _newest(memory: Memory, after: int, limit: int, subject: str) -> list[Event]:
+    """Return the last entries, newest first; those of one subject are few, so that all of them are read."""
+    if not subject:
+        return memory.log(after=max(after, memory.status().events - limit), limit=limit)[::-1]
+    return memory.log(after=after, limit=1_000_000, subject=subject)[-limit:][::-1]
 
 
 @verb("verify", examples=("simonides log verify",), then=("simonides doctor",))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-
 import click
 
 from simonides.doors import shapes
@@ -104,24 +101,16 @@ def get(desk: Desk, name: str) -> None:
     from simonides.parts.models import fetch
 
     entry(name)
-    place = fetch(name, progress=_progress(desk))
-    if _progress(desk):
-        click.echo("\r\x1b[2K", nl=False, err=True)
+    ticker = desk.ticker()
+
+    def told(done: int, whole: int) -> None:
+        ticker.show(f"{size(done)} of {size(whole)}" if whole else size(done))
+
+    place = fetch(name, progress=told)
+    ticker.clear()
 
     def people(paper: Paper) -> None:
         paper.line(f"{name} is here: {place}")
         paper.then(f"simonides --set model={name} reindex", f"export SIMONIDES_MODEL={name}")
 
     desk.answer({"name": name, "path": str(place)}, people)
-
-
-def _progress(desk: Desk) -> Callable[[int, int], None] | None:
-    """Return what is told how many bytes of how many are here; None where nobody looks."""
-    if desk.quiet or desk.json or not sys.stderr.isatty():
-        return None
-
-    def show(done: int, whole: int) -> None:
-        share = f" of {size(whole)} ({100 * done // whole} %)" if whole else ""
-        click.echo(f"\r\x1b[2K{size(done)}{share}", nl=False, err=True)
-
-    return show

@@ -221,7 +221,9 @@ class Run:
                 self.tally.loose += 1
             elif self._plan.dry:
                 self.tally.links += source.fresh
-            elif source.id and target.id and self._is_new(edge, source, target, written):
+            elif not (source.id and target.id):
+                self.tally.loose += 1  # one of them was refused
+            elif self._is_new(edge, source, target, written):
                 now = self._memory.clock.now()
                 batch.append(
                     Connect(new_id(), source.id, target.id, edge.relation, now, evidence=edge.evidence)
