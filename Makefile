@@ -4,7 +4,7 @@
 #   make test        run the tests               (make test ARGS="-k ledger -x")
 #   make check       format, lint, types, floors (seconds)
 #   make docs        build the pages into site/; a warning is an error
-#   make bench       measure recall and speed    (make bench DATA=dir [SETS=locomo,beam])
+#   make bench       measure recall and speed    (make bench DATA=dir [SETS=locomo,beam] [SPEED=--large])
 #   make bench-peers measure other memory systems on the same data, each in an environment of its own
 #   make numbers     write the tables of README.md and docs/benchmarks.md from bench/reports/
 #   make sizes       list the largest functions, classes and files, and the wheels of an install
@@ -22,6 +22,7 @@ DATA ?= $(firstword $(wildcard ../shared/data data))
 SETS ?= locomo,longmemeval,beam
 OUT ?= bench/out
 ARGS ?=
+SPEED ?=
 UV ?= yes
 UVFLAG := $(if $(filter no,$(UV)),--no-uv,)
 
@@ -74,7 +75,7 @@ bench: $(VENV)/.installed
 	  echo "Say where it is:  make bench DATA=dir   (docs/benchmarks.md tells which files belong in it)." >&2; \
 	  exit 1; }
 	$(BIN)/simonides bench recall --data "$(DATA)" --set "$(SETS)" --out "$(OUT)" $(ARGS)
-	$(BIN)/simonides bench speed --out "$(OUT)" $(ARGS)
+	$(BIN)/simonides bench speed --out "$(OUT)" $(SPEED)
 
 bench-peers: $(VENV)/.installed
 	@[ -n "$(DATA)" ] && [ -d "$(DATA)" ] || { echo "Say where the data is:  make bench-peers DATA=dir" >&2; exit 1; }

@@ -53,7 +53,9 @@ def reports() -> list[Report]:
     for path in sorted(REPORTS.glob("*.json")):
         saved: Any = json.loads(path.read_text("utf-8"))
         if isinstance(saved, dict) and "tables" in saved and "command" in saved:
-            known: dict[str, Any] = {str(name): value for name, value in saved.items() if name in Report.__slots__}
+            known: dict[str, Any] = {
+                str(name): value for name, value in saved.items() if name in Report.__slots__
+            }
             found.append(Report(**known, name=path.stem))
     return sorted(found, key=lambda report: (report.order, report.name))
 

@@ -96,7 +96,7 @@ class Cases:
 
 def main() -> None:
     """Fit, judge, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with one folder for each set")
     parser.add_argument("--cache", type=Path, required=True, help="folder for codes, reused by the next run")
     parser.add_argument("--out", type=Path, default=Path("src/simonides/data/fusion.json"))
@@ -104,9 +104,9 @@ def main() -> None:
     reader = CachedReader(MiniLM(), given.cache)
     cases = {name: collect(name, given.data / name, reader) for name in (*FITTED, *JUDGED)}
     tiers: dict[str, object] = {}
-    for tier in HAND:
+    for tier, by_eye in HAND.items():
         learned, cross = learn(cases, tier)
-        for kind, weights in (("learned", learned), ("hand", HAND[tier] | HAND_ALL)):
+        for kind, weights in (("learned", learned), ("hand", by_eye | HAND_ALL)):
             fitted = finish(cases, tier, weights)
             tiers[f"{kind}-{tier}"] = {
                 "weights": fitted.weights, "bias": fitted.bias, "gate": fitted.gate_weights,
@@ -114,8 +114,12 @@ def main() -> None:
             }  # fmt: skip
             judge(f"{kind}-{tier}", cases, tier, fitted)
         print(f"learned-{tier}: longmemeval R@10 in 5 folds {cross:.3f}", flush=True)
-    note = "Made by scripts/fit_fusion.py; fitted on " + ", ".join(FITTED) + "; judged on " + ", ".join(JUDGED)
-    given.out.write_text(json.dumps({"note": note, "tiers": tiers}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    note = (
+        "Made by scripts/fit_fusion.py; fitted on " + ", ".join(FITTED) + "; judged on " + ", ".join(JUDGED)
+    )
+    given.out.write_text(
+        json.dumps({"note": note, "tiers": tiers}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
 
 
 def collect(name: str, path: Path, reader: CachedReader) -> Cases:
@@ -129,19 +133,24 @@ def collect(name: str, path: Path, reader: CachedReader) -> Cases:
     for conversation in conversations:
         with Memory(":memory:", embedder=reader, settings=Settings(background=False)) as memory:
             receipt = memory.add_many([row(turn) for turn in conversation.turns], wait=True)
-            numbers = {turn.id: i for i, turn in enumerate(conversation.turns, 1)}  # rows count from 1 in a new file
+            numbers = {
+                turn.id: i for i, turn in enumerate(conversation.turns, 1)
+            }  # rows count from 1 in a new file
             if len(receipt.ids) != len(numbers):
-                raise SystemExit(f"{name}: {conversation.id}: {len(receipt.ids)} of {len(numbers)} turns were written")
+                raise SystemExit(
+                    f"{name}: {conversation.id}: {len(receipt.ids)} of {len(numbers)} turns were written"
+                )
             search = Enricher(memory.ledger, memory.settings, reader).open_recall()
-            for question in conversation.questions:
-                if question.in_recall and question.answerable:
-                    own.append(ask(search, conversation, question, numbers))
+            fair = [q for q in conversation.questions if q.in_recall and q.answerable]
+            own.extend(ask(search, conversation, question, numbers) for question in fair)
             other.extend(ask(search, conversation, q, numbers) for q in misplaced.get(conversation.id, []))
     print(f"{name}: {len(own)} questions, {len(other)} misplaced; {reader.read_now} texts read", flush=True)
     return Cases(own, other)
 
 
-def ask(search: recall.Recall, conversation: Conversation, question: Question, numbers: dict[str, int]) -> Case:
+def ask(
+    search: recall.Recall, conversation: Conversation, question: Question, numbers: dict[str, int]
+) -> Case:
     """Return one question, measured."""
     times = when(conversation, question)
     as_of = None if times["as_of"] is None else micros(times["as_of"])
@@ -197,7 +206,9 @@ def by_hand(weights: Floats, names: Sequence[str], tier: str) -> Floats:
     return np.array([PEOPLE[tier].get(name, weight) for name, weight in zip(names, weights, strict=True)])
 
 
-def softmax(inputs: list[Floats], golds: list[NDArray[np.bool_]], steps: int = 400, rate: float = 0.05) -> Floats:
+def softmax(
+    inputs: list[Floats], golds: list[NDArray[np.bool_]], steps: int = 400, rate: float = 0.05
+) -> Floats:
     """Return weights that make the evidence of each question likely among its candidates (Adam, ridge)."""
     kept = [i for i, gold in enumerate(golds) if gold.any()]
     sizes = [len(inputs[i]) for i in kept]
@@ -261,7 +272,9 @@ def gate(cases: dict[str, Cases], tier: str, fusion: fuse.Fusion) -> fuse.Fusion
                 counts.extend([1 / len(found)] * len(found))
     scored, known = np.array(scores), np.array(truth)
     slope, bias = platt(scored, known, np.array(counts))
-    scaled = {name: round(weight * slope, 4) for name, weight in GATE[tier].items()} | {"bias": round(bias, 4)}
+    scaled = {name: round(weight * slope, 4) for name, weight in GATE[tier].items()} | {
+        "bias": round(bias, 4)
+    }
     threshold = float(np.quantile(1 / (1 + np.exp(-(slope * scored[known] + bias))), 1 - KEPT))
     return dataclasses.replace(fusion, gate_weights=scaled, threshold=round(threshold, 3))
 
@@ -274,14 +287,18 @@ def shape(case: Case, tier: str, fusion: fuse.Fusion) -> float:
     rows = np.arange(len(case.gold))
     found = retrieve.Candidates(rows, rows, seen, len(rows), {})
     facts = recall.gate_facts(found, named, logits, np.argsort(-logits, kind="stable"), case.terms)
-    return fusion.gate_weights.get("bias", 0.0) + sum(fusion.gate_weights.get(n, 0.0) * v for n, v in facts.items())
+    return fusion.gate_weights.get("bias", 0.0) + sum(
+        fusion.gate_weights.get(n, 0.0) * v for n, v in facts.items()
+    )
 
 
 def cut(case: Case, size: int, drawn: np.random.Generator) -> Case:
     """Return the case with so many memories left, one piece of its evidence among them."""
     if not size or size >= len(case.gold):
         return case
-    kept = np.unique(np.r_[drawn.permutation(len(case.gold))[: size - 1], np.flatnonzero(case.gold)[:1]]).astype(int)
+    kept = np.unique(
+        np.r_[drawn.permutation(len(case.gold))[: size - 1], np.flatnonzero(case.gold)[:1]]
+    ).astype(int)
     fields = {f.name: getattr(case.measured, f.name) for f in dataclasses.fields(case.measured)}
     smaller = {name: value[kept] for name, value in fields.items() if isinstance(value, np.ndarray)}
     return Case(dataclasses.replace(case.measured, **smaller), case.gold[kept], case.evidence, case.terms)
@@ -296,7 +313,9 @@ def judge(label: str, cases: dict[str, Cases], tier: str, fusion: fuse.Fusion) -
     """Print recall, the gate's AUC, and how many are let through and refused, on every set."""
     for name, some in cases.items():
         found = [
-            recall_at_10(case, fusion.logits(signals.signals(as_tier(case.measured, tier))).astype(np.float64))
+            recall_at_10(
+                case, fusion.logits(signals.signals(as_tier(case.measured, tier))).astype(np.float64)
+            )
             for case in some.own
         ]
         own = np.array([shape(case, tier, fusion) for case in some.own if len(case.gold)])

@@ -431,8 +431,8 @@ Cosines, on held-out lines of the texts that gave the statistics; the processor 
 
 ## Limits
 
-English. {MAX_TOKENS} tokens a text. It measures likeness, not truth: a negation lies close to what it denies, numbers and
-rare names are weak. Trained on web text, with the biases of it.
+English. {MAX_TOKENS} tokens a text. It measures likeness, not truth: a negation lies close to what it denies, numbers
+and rare names are weak. Trained on web text, with the biases of it.
 """
 
 

@@ -129,7 +129,7 @@ def test_realtalk_is_read_with_own_times_and_only_whole_evidence(tmp_path: Path)
 
 def test_beam_takes_dates_from_anchors_and_ids_from_any_nesting(tmp_path: Path) -> None:
     def pair(number: int, **more: str) -> list[dict[str, object]]:
-        user = {"role": "user", "id": number, "content": f"ask {number}", **more}
+        user: dict[str, object] = {"role": "user", "id": number, "content": f"ask {number}", **more}
         return [user, {"role": "assistant", "id": number + 1, "content": f"answer {number}"}]
 
     write(

@@ -426,6 +426,23 @@ def test_reindex_makes_derived_data_anew(shell: Shell) -> None:
     assert "1 memory" in shell("reindex").stdout
 
 
+def test_models_are_listed_with_which_are_here(shell: Shell) -> None:
+    found = {one["name"]: one for one in shell.json("model", "list")["models"]}
+    assert found["minilm"]["installed"] is True
+    assert found["multilingual"]["installed"] is False
+    assert shell.json("model", "info", "multilingual") == found["multilingual"]
+    assert "minilm *" in shell("model", "list").stdout
+    assert "sha256" in shell("model", "info", "multilingual").stdout
+    assert shell.error("model", "info", "multilingaul", code=3)["way_out"].startswith(
+        "Did you mean 'multilingual'?"
+    )
+
+
+def test_what_is_here_already_is_not_fetched(shell: Shell) -> None:
+    assert shell.json("model", "get", "minilm")["path"].endswith("minilm")
+    assert shell.error("model", "get", "nothing", code=3)["type"] == "UnknownName"
+
+
 def test_every_sql_statement_can_be_seen(shell: Shell) -> None:
     result = shell("--trace-sql", "add", LISBON)
     assert "INSERT INTO memory" in result.stderr

@@ -36,7 +36,6 @@ FLOORS = {
     "learn": 3,
     "recipes": 4,
     "enrich": 5,
-    "rowing": 5,
     "memory": 5,
     "memory_async": 5,
     "doors": 6,
@@ -46,12 +45,12 @@ FLOORS = {
 GROUND = {"clock", "registry", "settings", "work", "types"}
 """Nouns of floor 1 are one wing: they may build on each other, without a circle."""
 
-OBJECT = {"memory", "memory_async", "enrich", "rowing"}
+OBJECT = {"memory", "memory_async", "enrich"}
 """The object that users hold, and what it alone uses."""
 
 PACKAGES = {
     "ledger": {"numpy", "turbovec"},
-    "parts": {"numpy", "onnxruntime", "tokenizers", "turbovec", "Stemmer", "sentence_transformers"},
+    "parts": {"numpy", "onnxruntime", "tokenizers", "turbovec", "Stemmer", "sentence_transformers", "tqdm"},
     "recipes": {"numpy"},
     **{name: {"numpy"} for name in OBJECT},
     "doors": {"numpy", "click"},

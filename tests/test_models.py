@@ -562,6 +562,13 @@ def test_blocks_of_four_bits_are_unpacked_as_they_were_packed() -> None:
     np.testing.assert_array_equal(e5.unpack_blocks(block), (levels.astype(float) - 8) * 0.5)
 
 
+@pytest.mark.parametrize("shapes", [((5, 8), (8, 3)), ((2, 3, 5, 8), (2, 3, 8, 4))])
+def test_the_product_is_that_of_numpy(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    rng = np.random.default_rng(1)
+    a, b = (rng.normal(size=shape).astype(np.float32) for shape in shapes)
+    np.testing.assert_allclose(e5.open_product(1)(a, b), a @ b, atol=1e-5)
+
+
 def test_gelu_is_that_of_the_error_function() -> None:
     from math import erf, sqrt
 

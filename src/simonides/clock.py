@@ -109,12 +109,16 @@ def until(value: int) -> datetime | None:
 
 
 def zone_name(value: datetime) -> str:
-    """Return the zone a time was given in: its IANA key where it has one, else its offset as ``+HH:MM``."""
+    """Return the zone a time was given in: its IANA key where it has one, else its offset as ``+HH:MM[:SS]``."""
     key = getattr(value.tzinfo, "key", None)
     if isinstance(key, str):
         return key
-    offset = value.strftime("%z")
-    return "UTC" if offset in ("", "+0000") else f"{offset[:3]}:{offset[3:]}"
+    offset = value.utcoffset() or timedelta()
+    sign, size = ("-", -offset) if offset < timedelta() else ("+", offset)
+    hours, rest = divmod(size, timedelta(hours=1))
+    minutes, seconds = divmod(rest, timedelta(minutes=1))
+    odd = f":{seconds.seconds:02}" if seconds else ""  # zones of before the railways
+    return f"{sign}{hours:02}:{minutes:02}{odd}" if offset else "UTC"
 
 
 def parse_time(text: str, subject: str = "time") -> datetime:
@@ -125,7 +129,9 @@ def parse_time(text: str, subject: str = "time") -> datetime:
     try:
         value = datetime.fromisoformat(text.strip())
     except ValueError as err:
-        raise TimeError(subject, "must be ISO 8601", repr(text), "Example: 2026-05-02T10:00:00+02:00.") from err
+        raise TimeError(
+            subject, "must be ISO 8601", repr(text), "Example: 2026-05-02T10:00:00+02:00."
+        ) from err
     if value.tzinfo is None and len(text.strip()) == len("2026-05-02"):
         value = value.replace(tzinfo=UTC)
     return value if value.tzinfo is None else _checked(value, subject)
@@ -167,5 +173,7 @@ def parse_id(text: str) -> bytes:
     except (ValueError, AttributeError, TypeError):
         raw = b""
     if len(raw) != 16:
-        raise InputError("id", "must be 32 hexadecimal digits", repr(text), "Take it from `list` or a receipt.")
+        raise InputError(
+            "id", "must be 32 hexadecimal digits", repr(text), "Take it from `list` or a receipt."
+        )
     return raw

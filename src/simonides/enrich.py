@@ -82,7 +82,9 @@ class Enricher:
                 if self._checked and not self._work.is_set() and self._thread is not None:
                     return
                 if self._thread is None or not self._thread.is_alive():
-                    self._thread = threading.Thread(target=_run, args=(weakref.ref(self),), name="simonides", daemon=True)
+                    self._thread = threading.Thread(
+                        target=_run, args=(weakref.ref(self),), name="simonides", daemon=True
+                    )
                     self._thread.start()
                     atexit.register(_stop_at_exit, weakref.ref(self))
         self._work.set()
@@ -108,7 +110,7 @@ class Enricher:
             if not rows:
                 return 0
             reader = self.reader()
-            model = self._ledger.model_id(reader.identity(), create=True)  # each time: a reindex makes new numbers
+            model = self._ledger.model_id(reader.identity(), create=True)
             before = self._ledger.previous(rows)
             texts = self._ledger.load([*rows, *before.values()])
             given = [(_said(texts.get(before.get(row, 0))), _said(texts.get(row))) for row in rows]
@@ -166,7 +168,7 @@ class _Lazily:
     def __init__(self, enricher: Enricher) -> None:
         self._enricher = enricher
 
-    def identity(self):  # noqa: ANN202 - as the reader's
+    def identity(self):
         return self._enricher.reader().identity()
 
     def read(self, texts: Sequence[tuple[str, str]]) -> list[States]:
@@ -179,7 +181,8 @@ class _Lazily:
 def coded(rows: Sequence[int], states: Sequence[States]) -> list[Code]:
     """Return what is stored of states: the pooled vector as 8-bit integers, and the token codes."""
     return [
-        Code(row, pack_vector(one.pooled), codes.encode(one), b"") for row, one in zip(rows, states, strict=True)
+        Code(row, pack_vector(one.pooled), codes.encode(one), b"")
+        for row, one in zip(rows, states, strict=True)
     ]
 
 

@@ -71,7 +71,9 @@ class UnknownName(InputError, LookupError):
         self.known = tuple(sorted(known))
         near = get_close_matches(name, self.known, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
-        super().__init__(subject, "unknown name", repr(name), f"{hint}Known: {', '.join(self.known) or 'none'}.")
+        super().__init__(
+            subject, "unknown name", repr(name), f"{hint}Known: {', '.join(self.known) or 'none'}."
+        )
 
 
 class NotFound(SimonidesError, LookupError):

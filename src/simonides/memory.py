@@ -17,8 +17,9 @@ from simonides import clock as clocks
 from simonides.enrich import Enricher
 from simonides.errors import InputError
 from simonides.ledger import Counts, Finding, Ledger, Verification
+from simonides.ledger.canonical import checked_string
 from simonides.ledger.index import Believed
-from simonides.ledger.rules import checked_kinds
+from simonides.ledger.rules import checked_kinds, checked_name
 from simonides.parts import analyse
 from simonides.parts.intake import adding, batched
 from simonides.parts.pack import pack
@@ -124,9 +125,7 @@ class Memory:
             analyse=analyse.lexical,
             tracer=tracer,
         )
-        self._enricher = Enricher(
-            self.ledger, self.settings, None if isinstance(embedder, str) else embedder
-        )
+        self._enricher = Enricher(self.ledger, self.settings, None if isinstance(embedder, str) else embedder)
         self._recall: Recall | None = None
         self._opening = threading.Lock()
 
@@ -230,14 +229,16 @@ class Memory:
         Raises:
             NotFound: no memory has this id. Conflict: it is not at `if_version` any more.
         """
-        zone = clocks.zone_name(at) if at is not None else None
+        if at is not None:
+            clocks.utc(at, "at")
+        zone = None if at is None else clocks.zone_name(at)
         change = Supersede(id, text, at, zone, metadata, if_version=if_version, reason=reason)
         return self._write([change], plan=plan)
 
     def retire(
         self, id: str, *, at: datetime | None = None, reason: str = "retired", plan: bool = False
     ) -> Receipt:
-        """End a memory at `at` (now if None): searches stop finding it, the history keeps it, `restore` brings it back."""
+        """End a memory at `at` (now if None): searches stop finding it; `restore` brings it back."""
         return self._write([Retire(id, at or self.clock.now(), reason=reason)], plan=plan)
 
     def restore(
@@ -316,10 +317,16 @@ class Memory:
         reading: dict[str, Json] = {
             "terms": [*asked.names],
             "dates": [f"{d.words}: {d.start:%Y-%m-%d} to {d.end:%Y-%m-%d}" for d in asked.dates],
-            "about": "the assistant's words" if asked.asks_assistant else "the user" if asked.asks_user else "",
+            "about": "the assistant's words"
+            if asked.asks_assistant
+            else "the user"
+            if asked.asks_user
+            else "",
         }
         gates = (ranked.answerable, ranked.threshold)
-        return Explanation(query, reading, tuple(hits), tuple(dropped), gates, ranked.considered, dict(ranked.took))
+        return Explanation(
+            query, reading, tuple(hits), tuple(dropped), gates, ranked.considered, dict(ranked.took)
+        )
 
     def context(
         self, query: str, *, budget: int = 800, k: int = 30, gate: bool = True, **within: Unpack[Within]
@@ -352,9 +359,10 @@ class Memory:
         newest_first: bool = False,
     ) -> builtins.list[Version]:
         """Return memories in the order in which they were written; `after` the last id goes on with the next page."""
-        scope = Scope(user or "", agent or "", session or "", project or "")
+        fields = {"user": user, "agent": agent, "session": session, "project": project}
+        scope = {name: checked_name(value, name) for name, value in fields.items() if value is not None}
         return self.ledger.list(
-            scope=scope, kinds=kinds, where=where, as_of=as_of, known_at=known_at, limit=limit, after=after,
+            scope=Scope(**scope) if all(scope.values()) else self._scopes(scope), kinds=kinds, where=where, as_of=as_of, known_at=known_at, limit=limit, after=after,
             newest_first=newest_first,
         )  # fmt: skip
 
@@ -414,9 +422,7 @@ class Memory:
         """Return each thing that was checked: what is wrong, and the fix."""
         return [*self.ledger.check(), *self._enricher.check()]
 
-    def wait(
-        self, timeout: float | None = None, *, progress: bool | Callable[[int], object] = False
-    ) -> int:
+    def wait(self, timeout: float | None = None, *, progress: bool | Callable[[int], object] = False) -> int:
         """Read the backlog with the full tier until it is empty or the seconds are over; return what remains."""
         if self.settings.meaning != "full":
             return 0
@@ -435,7 +441,7 @@ class Memory:
         return self.ledger.dump()
 
     def undump(self, records: Iterable[Mapping[str, Json]], *, plan: bool = False) -> Counts:
-        """Take in what `dump` yielded; in an empty file the result dumps to equal bytes, elsewhere what is missing is added."""
+        """Take in what `dump` yielded: all of it in an empty file (it then dumps equal bytes), else what is missing."""
         counts = self.ledger.undump(records, actor=self.actor, plan=plan)
         self._enricher.wake()
         return counts
@@ -455,9 +461,7 @@ class Memory:
 
     # Inside
 
-    def _write(
-        self, changes: Sequence[Change], *, wait: bool = False, plan: bool = False
-    ) -> Receipt:
+    def _write(self, changes: Sequence[Change], *, wait: bool = False, plan: bool = False) -> Receipt:
         seqs = self.ledger.apply(changes, actor=self.actor, plan=plan)
         ids = tuple(change.id for change in changes)
         if plan:
@@ -468,12 +472,18 @@ class Memory:
             self._enricher.wake()
         return Receipt(ids, seqs, self._state() if wait else "stored", tuple(changes))
 
+    def _scopes(self, fields: Mapping[str, str]) -> builtins.list[int]:
+        """Return the numbers of the scopes with exactly these fields, those that are empty included."""
+        table = self.ledger.scope_table()
+        return [number for number, scope in table if all(getattr(scope, f) == v for f, v in fields.items())]
+
     def _state(self) -> str:
         return "enriched" if self.settings.meaning == "full" and not self.ledger.backlog_size() else "stored"
 
     def _ask(self, query: str, most: int | None, **within: Unpack[Within]) -> Ranked:
         if not isinstance(query, str) or not query.strip():
             raise InputError("query", "must be a text that is not empty", query, "Ask something.")
+        checked_string(query, "query")
         unknown = set(within) - Within.__annotations__.keys()
         if unknown:
             raise TypeError(f"no such keyword argument: {', '.join(sorted(unknown))}")
@@ -482,7 +492,7 @@ class Memory:
                 self._recall = self._recall or self._enricher.open_recall()
         self._enricher.wake()
         now = within.get("now")
-        scope = {name: within[name] for name in SCOPE if within.get(name) is not None}
+        scope = {name: checked_name(value, name) for name in SCOPE if (value := within.get(name)) is not None}
         moment = self.clock.now() if now is None else clocks.utc(now, "now")
         return self._recall.ask(query, scope, self._believed(within), moment, most)
 

@@ -8,13 +8,13 @@ from typing import Any, TypeVar, cast
 
 from simonides.errors import InputError, UnknownName
 
-
 T = TypeVar("T")
+Plain = bool | int | float | str
 
 
 def setting(default: T, help_: str, choices: tuple[str, ...] = ()) -> T:
     """Declare one setting; the help is what `simonides where --settings` and the docs print."""
-    return cast(T, field(default=default, metadata={"help": help_, "choices": choices}))
+    return field(default=default, metadata={"help": help_, "choices": choices})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,15 @@ class Settings:
     """How a store behaves. Each can be set by keyword, or in the environment as ``SIMONIDES_<NAME>``."""
 
     meaning: str = setting(
-        "full", "How meaning is read: full (MiniLM), instant (static table only) or off.", ("full", "instant", "off")
+        "full",
+        "How meaning is read: full (MiniLM), instant (static table only) or off.",
+        ("full", "instant", "off"),
     )
     model: str = setting("minilm", "Name of the full-tier model, see `simonides model list`.")
     synchronous: str = setting(
-        "full", "Durability of SQLite commits: full survives power loss, normal survives kill -9.", ("full", "normal")
+        "full",
+        "Durability of SQLite commits: full survives power loss, normal survives kill -9.",
+        ("full", "normal"),
     )
     busy_seconds: float = setting(30.0, "How long to wait for another process's write lock.")
     gate: float = setting(-1.0, "Refusal threshold in [0, 1]; -1 uses the calibrated one of the fusion.")
@@ -51,11 +55,11 @@ class Settings:
         for name, text in given.items():
             if name not in known:
                 raise UnknownName("setting", name, known)
-            values[name] = _convert(name, text, type(known[name].default))
+            values[name] = _convert(name, text, type(cast("Plain", known[name].default)))
         return replace(self, **values)
 
 
-def _convert(name: str, text: str, kind: type) -> object:
+def _convert(name: str, text: str, kind: type[Plain]) -> Plain:
     if kind is bool:
         if text.lower() in ("1", "true", "yes", "on"):
             return True

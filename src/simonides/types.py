@@ -99,8 +99,8 @@ class Memory:
     zone: str = "UTC"
     confidence: float = 1.0
     importance: float = 0.5
-    metadata: Mapping[str, Json] = field(default_factory=dict)
-    attributes: Mapping[str, Json] = field(default_factory=dict)
+    metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    attributes: Mapping[str, Json] = field(default_factory=dict[str, Json])
     reason: str = ""
     actor: str = ""
 
@@ -141,8 +141,8 @@ class Add:
     until: datetime | None = None
     confidence: float = 1.0
     importance: float = 0.5
-    metadata: Mapping[str, Json] = field(default_factory=dict)
-    attributes: Mapping[str, Json] = field(default_factory=dict)
+    metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    attributes: Mapping[str, Json] = field(default_factory=dict[str, Json])
     reason: str = "said"
 
 

@@ -69,7 +69,10 @@ class Plan:
 
 
 def ask(
-    conversations: Sequence[Conversation], plan: Plan, chosen: Sequence[Conversation], step: Callable[[int], object]
+    conversations: Sequence[Conversation],
+    plan: Plan,
+    chosen: Sequence[Conversation],
+    step: Callable[[int], object],
 ) -> Iterator[Answer]:
     """Yield the answers to all questions of the chosen conversations, store after store.
 

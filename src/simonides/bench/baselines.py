@@ -16,7 +16,7 @@ from simonides.bench.stores import DEPTH
 from simonides.parts import analyse, query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -31,7 +31,13 @@ RANKS = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009)."""
 SPEAKER = 0.15
 """What it counts to be spoken by whom the question names, beside cosines and BM25 of at most 1."""
-WORDS, VECTORS, BOTH, SPOKEN, BY_RANKS = "BM25", "cosine", "cosine + BM25", "cosine + BM25 + speaker", "rank fusion"
+WORDS, VECTORS, BOTH, SPOKEN, BY_RANKS = (
+    "BM25",
+    "cosine",
+    "cosine + BM25",
+    "cosine + BM25 + speaker",
+    "rank fusion",
+)
 """The baselines by the name in reports. A sum takes BM25 over its best; ranks are those of both."""
 NAMES = (WORDS, VECTORS, BOTH, SPOKEN, BY_RANKS)
 

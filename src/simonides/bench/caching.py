@@ -133,7 +133,7 @@ def _key(text: tuple[str, str]) -> bytes:
 
 def _states_of(packed: bytes) -> Floats:
     signs = np.unpackbits(np.frombuffer(packed, np.uint8)).reshape(len(packed) // CODE_BYTES, -1)
-    return codes.mean_state() + (2 * signs.astype(np.float32) - 1) * SIDE
+    return codes.mean_state() + np.where(signs > 0, SIDE, -SIDE)
 
 
 def _worthy() -> int:

@@ -99,7 +99,7 @@ def _evidence_turns(item: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _pool(raw: Sequence[Mapping[str, Any]], evidence: set[str]) -> _Pool:
-    sessions = []
+    sessions: list[_Session] = []
     for item in raw:
         name, turns = item["session_id"], item["turns"]
         if item.get("truncated") or len(turns) < SHORTEST or name.startswith("answer"):

@@ -27,19 +27,20 @@ from simonides.errors import InputError
 from simonides.parts import models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from simonides.bench.cases import Conversation
     from simonides.settings import Settings
 
 TITLES = {
-    "locomo": "Recall: LoCoMo",
-    "longmemeval": "Recall: LongMemEval, rebuilt",
-    "beam": "Recall: BEAM",
-    "realtalk": "Recall: RealTalk",
-    "realmem": "Recall: RealMem",
-    "letta": "Recall: Letta's core-memory items",
+    "locomo": "LoCoMo",
+    "longmemeval": "LongMemEval, rebuilt",
+    "beam": "BEAM",
+    "realmem": "RealMem",
+    "letta": "Letta",
+    "realtalk": "RealTalk",
 }
+"""What the sets are called, in the order of the page."""
 NOTE = (
     "Share of the turns that hold the answer among the first k hits, averaged over questions. One store for each"
     " conversation, no language model, nothing refused (the gate is measured apart). *default* is simonides as"
@@ -78,7 +79,10 @@ def _names(_context: click.Context, _option: click.Parameter, value: tuple[str, 
     then=("simonides bench speed", "make numbers"),
 )
 @click.option(
-    "--data", type=click.Path(exists=True, path_type=Path), required=True, help="A set's file or folder, or the folder of all."
+    "--data",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="A set's file or folder, or the folder of all.",
 )
 @click.option(
     "--set", "names", metavar="NAME[,NAME]", multiple=True, callback=_names,
@@ -87,10 +91,13 @@ def _names(_context: click.Context, _option: click.Parameter, value: tuple[str, 
 @click.option("--k", "ks", default="5,10,20", show_default=True, callback=_ks, help="How many hits count.")
 @click.option("--model", metavar="NAME", help="The full-tier model, see `simonides model list`.")
 @click.option("--meaning", type=click.Choice(["full", "instant", "off"]), help="The default tier to measure.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many stores of each set, evenly chosen.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="At most so many stores of each set, evenly chosen."
+)
 @click.option("--alone", is_flag=True, help="Without baselines, other settings and left-out signals.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save reports and rankings here.")
-@click.pass_obj
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Save reports and rankings here."
+)
 def command(
     desk: Desk,
     *,
@@ -105,6 +112,149 @@ def command(
 ) -> None:
     """Measure what is found, on data sets whose evidence is known turn by turn.
 
-    Each conversation becomes a store, each of its questions is asked. Prints recall, hits and reciprocal ranks with
-    their intervals, and how well questions that belong to another store are refused.
+    Each conversation becomes a store, and each of its questions is asked. Prints recall, hits and reciprocal
+    ranks with 95 % intervals, beside baselines on the same texts, and how well questions that belong to
+    another store are refused.
     """
+    given = {"model": model, "meaning": meaning}
+    settings = replace(settings_from(desk.settings), **{k: v for k, v in given.items() if v is not None})
+    found = places(data, names)
+    reports: list[Report] = []
+    with _cache(out) as cache:
+        reader = _reader(settings, cache, alone=alone)
+        plan = Plan(settings, reader, alone)
+        for name, place in found.items():
+            started = _Meter(reader)
+            conversations = load(name, place)
+            chosen = _evenly(conversations, limit)
+            ticker = desk.ticker()
+            answers = list(ask(conversations, plan, chosen, ticker.counting(f"{name}: store", len(chosen))))
+            ticker.clear()
+            report = _report(
+                name, answers, started.cost(), plan, _said(name, ks, given, limit, alone=alone), ks
+            )
+            reports.append(report)
+            if out is not None:
+                report.save(out)
+                save_lines(out / f"{report.name}.jsonl", map(line, answers))
+                desk.aside(f"Saved {out / report.name}.json, .md and .jsonl.")
+    desk.answer({"reports": [report.as_json() for report in reports]}, lambda paper: _show(paper, reports))
+
+
+@contextmanager
+def _cache(out: Path | None) -> Generator[Path]:
+    if out is not None:
+        yield out / "cache"
+    else:
+        with tempfile.TemporaryDirectory(prefix="simonides-bench-") as folder:
+            yield Path(folder)
+
+
+def _reader(settings: Settings, cache: Path, *, alone: bool) -> CachedReader | None:
+    if alone and settings.meaning != "full":
+        return None
+    return CachedReader(models.open_reader(settings), cache)
+
+
+def _evenly(conversations: Sequence[Conversation], limit: int | None) -> list[Conversation]:
+    if limit is None or limit >= len(conversations):
+        return list(conversations)
+    return [conversations[i * len(conversations) // limit] for i in range(limit)]
+
+
+class _Meter:
+    """What a set costs: seconds, and texts that the model read or that the cache held."""
+
+    def __init__(self, reader: CachedReader | None) -> None:
+        self._reader = reader
+        self._at = self._now()
+
+    def cost(self) -> dict[str, float]:
+        """Return what was spent since it was made."""
+        now = self._now()
+        return {name: round(now[name] - self._at[name], 1) for name in now}
+
+    def _now(self) -> dict[str, float]:
+        reader = self._reader
+        return {
+            "wall seconds": time.perf_counter(),
+            "CPU seconds": time.process_time(),
+            "texts read by the model": reader.read_now if reader else 0,
+            "texts from the cache": reader.from_cache if reader else 0,
+        }
+
+
+def _said(
+    name: str, ks: Sequence[int], given: dict[str, str | None], limit: int | None, *, alone: bool
+) -> str:
+    """Return the command with DATA for the place of the data, which is nobody else's business."""
+    words = ["simonides bench recall --data DATA", f"--set {name}"]
+    words += [f"--k {','.join(map(str, ks))}"] * (tuple(ks) != (5, 10, 20))
+    words += [f"--{option} {value}" for option, value in given.items() if value is not None]
+    words += [f"--limit {limit}"] * (limit is not None) + ["--alone"] * alone
+    return " ".join(words)
+
+
+def _report(
+    name: str, answers: Sequence[Answer], cost: dict[str, float], plan: Plan, said: str, ks: Sequence[int]
+) -> Report:
+    if not any(one.ranked for one in answers):
+        raise InputError(f"set {name}", "has no question with evidence in these stores", "", "Raise --limit.")
+    title = TITLES[name]
+    measured = scoring.figures(answers, ks)
+    stores = len({one.conversation for one in answers})
+    settings = {key: value for key, value in asdict(plan.settings).items() if not key.startswith("endpoint")}
+    spent = f"{stores:,} stores; {cost['CPU seconds']:,.0f} CPU seconds, {cost['wall seconds']:,.0f} in all"
+    details: dict[str, Any] = {
+        "set": name,
+        "k": list(ks),
+        "stores": stores,
+        "filter": "questions with evidence that can be resolved to turns, bait left out",
+        "settings": settings,
+        "model": dict(plan.reader.identity()) if plan.reader is not None else None,
+        "cost": cost,
+        "figures": measured,
+    }
+    return Report(
+        name=f"recall-{name}",
+        title=f"Recall: {title}",
+        command=said,
+        made=today(),
+        machine=here(),
+        note=f"{NOTE.format(depth=DEPTH)} {spent}.",
+        order=10 + list(TITLES).index(name),
+        tables=scoring.tables(title, measured),
+        summary=scoring.summary(title, measured),
+        details=details,
+    )
+
+
+def line(answer: Answer) -> dict[str, Any]:
+    """Return an answer as it is saved: ids and numbers, no text of the set."""
+    question = answer.question
+    return {
+        "conversation": answer.conversation,
+        "question": question.id,
+        "kind": answer.kind,
+        "category": question.category,
+        "answerable": question.answerable,
+        "flags": question.flags,
+        "evidence": question.evidence if answer.ranked else (),
+        "chance": {name: round(value, 4) for name, value in answer.chance.items()},
+        "ranked": {name: ids[:SHOWN] for name, ids in answer.ranked.items()},
+    }
+
+
+def _show(paper: Paper, reports: Sequence[Report]) -> None:
+    for report in reports:
+        if paper.plain:
+            paper.line(report.as_markdown())
+            continue
+        paper.line(paper.style(report.title, bold=True))
+        for table in report.tables:
+            paper.line(f"\n{table.title}")
+            paper.table(
+                [str(head) for head in table.head], [[str(cell) for cell in row] for row in table.rows]
+            )
+        paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}\n")
+    paper.then("simonides bench recall --data DATA --out bench/out", "simonides bench speed")

@@ -93,7 +93,9 @@ class Report:
 def markdown(table: Table) -> str:
     """Return a table in Markdown."""
     lines = [table.head, ["---"] * len(table.head), *table.rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
 
 
 def with_interval(estimate: Estimate) -> str:

@@ -117,7 +117,7 @@ def tables(name: str, found: Figures) -> list[Table]:
         for system in _in_order(found.systems)
     ]
     made = [
-        Table(f"{name}: {many:,} questions", ["", *shown, f"default minus it, {found.metric}"], rows),
+        Table(f"{name}: {many:,} questions", ["system", *shown, f"default minus it, {found.metric}"], rows),
         _categories(name, found, shown),
     ]
     if found.audited:
@@ -165,11 +165,20 @@ def _audited(name: str, found: Figures) -> Table:
         for system in _in_order(found.audited)
         if not system.startswith("without ")
     ]
-    return Table(f"{name}, without what an audit found wrong: {many:,} questions", ["", *first], rows)
+    return Table(f"{name}, without what an audit found wrong: {many:,} questions", ["system", *first], rows)
 
 
 def _refusal_table(name: str, found: Figures) -> Table:
-    head = ["", "against", "questions", "AUC", "threshold", "accuracy there", "rightly kept", "rightly refused"]
+    head = [
+        "",
+        "against",
+        "questions",
+        "AUC",
+        "threshold",
+        "accuracy there",
+        "rightly kept",
+        "rightly refused",
+    ]
     rows = [
         [system, one.of, one.auc.count, with_interval(one.auc), *_at_threshold(one)]
         for system, refusals in found.refusals.items()
@@ -181,7 +190,10 @@ def _refusal_table(name: str, found: Figures) -> Table:
 def _at_threshold(one: Refusal) -> list[str]:
     if one.accuracy is None or one.threshold is None:
         return [""] * 4
-    return [short(value) for value in (one.threshold, one.accuracy.balanced, one.accuracy.kept, one.accuracy.refused)]
+    return [
+        short(value)
+        for value in (one.threshold, one.accuracy.balanced, one.accuracy.kept, one.accuracy.refused)
+    ]
 
 
 def summary(name: str, found: Figures) -> list[Line]:
@@ -196,7 +208,6 @@ def summary(name: str, found: Figures) -> list[Line]:
         beside.insert(0, f"our instant tier alone {short(found.systems['instant'][ALL][metric].value)}")
     ours = found.default[ALL][metric]
     lines = [Line(f"{name}, {metric} of {ours.count:,} questions", with_interval(ours), "; ".join(beside))]
-    for one in found.refusals[asking.DEFAULT]:
-        if one.of == "misplaced":
-            lines.append(Line(f"{name}, AUC of refusing another store's questions", with_interval(one.auc)))
-    return lines
+    refused = f"{name}, AUC of refusing another store's questions"
+    aucs = [with_interval(one.auc) for one in found.refusals[asking.DEFAULT] if one.of == "misplaced"]
+    return [*lines, *(Line(refused, auc) for auc in aucs)]

@@ -56,7 +56,9 @@ class Found:
 class Store:
     """One conversation in a real file, with the searches that are compared."""
 
-    def __init__(self, path: Path, conversation: Conversation, settings: Settings, reader: Reader | None) -> None:
+    def __init__(
+        self, path: Path, conversation: Conversation, settings: Settings, reader: Reader | None
+    ) -> None:
         """Write the turns, read them with the full tier if there is one, and open a search for each variant."""
         self.conversation = conversation
         self._path = path
@@ -70,7 +72,10 @@ class Store:
     def default(self, question: Question, groups: Sequence[str] = ()) -> Found:
         """Ask with the settings as given, refusing nothing; leave out each group of signals in turn."""
         explained = self._open["default"].explain(
-            question.text, k=len(self._turn_of) if groups else DEPTH, gate=False, **when(self.conversation, question)
+            question.text,
+            k=len(self._turn_of) if groups else DEPTH,
+            gate=False,
+            **when(self.conversation, question),
         )
         candidates = [*explained.hits, *explained.dropped]
         without = {group: self._without(candidates, group) for group in groups}

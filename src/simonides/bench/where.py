@@ -41,7 +41,9 @@ def places(path: Path, names: Sequence[str] = ()) -> dict[str, Path]:
         return {names[0]: path}
     if missing := [name for name in names or list(found)[:1] or SETS if name not in found]:
         here = ", ".join(found) or "none of them"
-        raise InputError("data", f"must hold {', '.join(missing)}", f"{path}: {here}", "See docs/benchmarks.md.")
+        raise InputError(
+            "data", f"must hold {', '.join(missing)}", f"{path}: {here}", "See docs/benchmarks.md."
+        )
     return {name: found[name] for name in names or sorted(found, key=list(SETS).index)}
 
 

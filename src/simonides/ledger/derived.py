@@ -136,15 +136,20 @@ def drop(connection: sqlite3.Connection, what: str) -> int:
     if what in ("codes", "all"):
         connection.execute("DELETE FROM codes")
         connection.execute("DELETE FROM pooled")
-        connection.execute("DELETE FROM model")
+        # Models keep their numbers: codes that a process is just making must never pass for those of another model.
         connection.execute("INSERT OR IGNORE INTO backlog SELECT row FROM memory")
     if what in ("lexical", "all"):
         connection.execute("DELETE FROM lexical")
+    begin_epoch(connection)
+    return int(connection.execute("SELECT count(*) FROM memory").fetchone()[0])
+
+
+def begin_epoch(connection: sqlite3.Connection) -> None:
+    """Let every index start over."""
     connection.execute(
         "INSERT INTO meta (key, value) VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
         (EPOCH,),
     )
-    return int(connection.execute("SELECT count(*) FROM memory").fetchone()[0])
 
 
 def epoch(connection: sqlite3.Connection) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simonides.ledger.derived import Code
+    from simonides.ledger.rows import Fresh
     from simonides.ledger.store import Ledger
     from simonides.types import Scope
 
@@ -64,7 +65,7 @@ def _dots(raw: NDArray[np.uint8], query: NDArray[np.float32]) -> NDArray[np.floa
     return (raw[:, 4:].view(np.int8).astype(np.float32) @ query) * _scales(raw)[:, 0]
 
 
-_COLUMNS: dict[str, type] = {
+_COLUMNS: dict[str, type[np.integer[Any]]] = {
     "row": np.int64,
     "scope": np.int32,
     "kind": np.int16,
@@ -102,7 +103,9 @@ class Believed:
 class Index:
     """What one process knows of one store; safe for several threads through its `lock`."""
 
-    def __init__(self, ledger: Ledger, model: int | None, dimension: int, role: Callable[[str], bool]) -> None:
+    def __init__(
+        self, ledger: Ledger, model: int | None, dimension: int, role: Callable[[str], bool]
+    ) -> None:
         self.lock: threading.RLock = getattr(self, "lock", None) or threading.RLock()
         self.dimension = dimension
         self.role = role
@@ -114,7 +117,7 @@ class Index:
         self.kinds: list[str] = []
         self.size = 0
         self._ledger = ledger
-        self._columns = {name: np.zeros(1024, dtype) for name, dtype in _COLUMNS.items()}
+        self._columns: dict[str, NDArray[Any]] = {n: np.zeros(1024, dtype) for n, dtype in _COLUMNS.items()}
         self._names: dict[str, int] = {}
         self._kind_codes: dict[str, int] = {}
         self._scopes: list[Scope | None] = []
@@ -131,7 +134,7 @@ class Index:
         self._seq = 0
         self._serial = 0
 
-    def column(self, name: str) -> NDArray:
+    def column(self, name: str) -> NDArray[Any]:
         """Return one column over all documents; a view, to be read under the lock."""
         return self._columns[name][: self.size]
 
@@ -151,19 +154,22 @@ class Index:
             self._seen = token
 
     def _follow_rows(self) -> None:
-        for number, scope in self._ledger.scope_table(after=len(self._scopes) - 1):
-            self._scopes.extend([None] * (number + 1 - len(self._scopes)))
-            self._people.extend([False] * (number + 1 - len(self._people)))
-            self._scopes[number] = scope
         while True:
             after = int(self._columns["row"][self.size - 1]) if self.size else 0
             fresh = self._ledger.fresh(after, BULK)
             if fresh:
+                self._follow_scopes()  # after the rows: whatever scope they are in is there by now
                 self._append(fresh)
             if len(fresh) < BULK:
                 return
 
-    def _append(self, fresh: Sequence) -> None:
+    def _follow_scopes(self) -> None:
+        for number, scope in self._ledger.scope_table(after=len(self._scopes) - 1):
+            self._scopes.extend([None] * (number + 1 - len(self._scopes)))
+            self._people.extend([False] * (number + 1 - len(self._people)))
+            self._scopes[number] = scope
+
+    def _append(self, fresh: Sequence[Fresh]) -> None:
         start, end = self.size, self.size + len(fresh)
         self._reserve(end)
         columns = self._columns
@@ -190,14 +196,17 @@ class Index:
         before[start:end] = -1
         after[start:end] = -1
         speakers = self._columns["speaker"]
-        for doc, scope in enumerate(self._columns["scope"][start:end].tolist(), start):
+        scopes: list[int] = self._columns["scope"][start:end].tolist()
+        for doc, scope in enumerate(scopes, start):
             named = self._scopes[scope] if scope < len(self._scopes) else None
             if named is None or not named.session:
                 continue
             talkers = self._talkers.setdefault(scope, set())
             if int(speakers[doc]) not in talkers:
                 talkers.add(int(speakers[doc]))
-                self._people[scope] = len(talkers) > 1 and not any(self.role(self.speakers[t]) for t in talkers)
+                self._people[scope] = len(talkers) > 1 and not any(
+                    self.role(self.speakers[t]) for t in talkers
+                )
             previous = self._last.get(scope)
             if previous is not None:
                 before[doc] = previous
@@ -221,7 +230,7 @@ class Index:
     def _forget(self) -> None:
         """Start anew: derived data were dropped and are being made again."""
         model, dimension, role = self.model, self.dimension, self.role
-        self.__init__(self._ledger, model, dimension, role)  # type: ignore[misc] - the one way that forgets no field
+        self.__init__(self._ledger, model, dimension, role)  # the one way that forgets no field
 
     def _follow_codes(self) -> None:
         if self.vectors is None or self.model is None:
@@ -231,8 +240,13 @@ class Index:
             if found:
                 self._serial = found[-1][0]
                 docs = self.docs([row for _, row, _ in found])
+                if (docs < 0).any():  # added and read since the rows were followed
+                    self._follow_rows()
+                    docs = self.docs([row for _, row, _ in found])
                 known = docs >= 0
-                self.vectors.add(docs[known].astype(np.int32), unpack_vectors([blob for _, _, blob in found])[known])
+                self.vectors.add(
+                    docs[known].astype(np.int32), unpack_vectors([blob for _, _, blob in found])[known]
+                )
                 self._columns["code_size"][docs[known]] = ELSEWHERE
                 self._hold(docs[known])
             if len(found) < BULK:
@@ -311,7 +325,11 @@ class Index:
 
     def people(self, docs: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return 1 for documents that stand in a session where people talk to each other, else 0."""
-        return np.array(self._people, np.float32)[self.column("scope")[docs]] if self._people else np.zeros(len(docs))
+        return (
+            np.array(self._people, np.float32)[self.column("scope")[docs]]
+            if self._people
+            else np.zeros(len(docs), np.float32)
+        )
 
     def docs(self, rows: Iterable[int]) -> NDArray[np.int64]:
         """Return the document of each row, -1 for rows that the index does not hold."""
@@ -326,7 +344,9 @@ class Index:
         """Return the mask of documents that a search may use; scope fields that are not named do not filter."""
         mask = self._in_time(believed, now)
         if scope:
-            fits = np.array([s is not None and all(getattr(s, f) == v for f, v in scope.items()) for s in self._scopes])
+            fits = np.array(
+                [s is not None and all(getattr(s, f) == v for f, v in scope.items()) for s in self._scopes]
+            )
             mask &= fits[self.column("scope")] if len(fits) else False
         if believed.kinds is not None:
             codes = [code for kind, code in self._kind_codes.items() if kind in believed.kinds]
@@ -343,7 +363,9 @@ class Index:
             mask = (self.column("recorded_from") <= known) & (known < self.column("recorded_to"))
         if believed.as_of is None:
             return mask & (self.column("valid_to") > now)
-        return mask & (self.column("valid_from") <= believed.as_of) & (believed.as_of < self.column("valid_to"))
+        return (
+            mask & (self.column("valid_from") <= believed.as_of) & (believed.as_of < self.column("valid_to"))
+        )
 
 
 def _code(name: str, codes: dict[str, int], names: list[str]) -> int:

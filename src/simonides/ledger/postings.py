@@ -39,12 +39,25 @@ class Segment:
         """Sort entries into a segment; entries of one key keep their order."""
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
-        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.zeros(0, np.int64)
+        starts = (
+            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+            if len(ordered)
+            else np.zeros(0, np.int64)
+        )
         return cls(ordered[starts], np.r_[starts, len(ordered)].astype(np.int64), docs[order], counts[order])
 
     def flat(self) -> tuple[Keys, Docs, Counts]:
         """Return the entries with their keys written out."""
         return np.repeat(self.keys, np.diff(self.offsets)), self.docs, self.counts
+
+    def followed_by(self, later: Segment) -> Segment:
+        """Return one segment of both; of one key, the entries of this one come first."""
+        (keys, docs, counts), (more_keys, more_docs, more_counts) = self.flat(), later.flat()
+        return Segment.of(
+            np.concatenate([keys, more_keys]),
+            np.concatenate([docs, more_docs]),
+            np.concatenate([counts, more_counts]),
+        )
 
     def places(self, keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return where the entries of each key start, and how many there are (0 for unknown keys)."""
@@ -102,7 +115,9 @@ class Postings:
         keys = np.concatenate([keys for keys, _, _ in self._tail]).astype(np.uint32, copy=False)
         sizes = [len(keys) for keys, _, _ in self._tail]
         docs = np.repeat(np.array([doc for _, doc, _ in self._tail], np.int32), sizes)
-        counts = [np.ones(len(keys), np.uint8) if counts is None else counts for keys, _, counts in self._tail]
+        counts = [
+            np.ones(len(keys), np.uint8) if counts is None else counts for keys, _, counts in self._tail
+        ]
         return Segment.of(keys, docs, np.concatenate(counts))
 
     def _freeze(self) -> None:
@@ -113,10 +128,11 @@ class Postings:
 
     def _push(self, segment: Segment) -> None:
         self._segments.append(segment)
-        while len(self._segments) > 1 and len(self._segments[-2].docs) < MERGE_RATIO * len(self._segments[-1].docs):
+        while len(self._segments) > 1 and len(self._segments[-2].docs) < MERGE_RATIO * len(
+            self._segments[-1].docs
+        ):
             last, before = self._segments.pop(), self._segments.pop()
-            parts = [np.concatenate(pair) for pair in zip(before.flat(), last.flat(), strict=True)]
-            self._segments.append(Segment.of(*parts))
+            self._segments.append(before.followed_by(last))
 
 
 def _gather(segment: Segment, keys: Keys) -> tuple[NDArray[np.int32], Docs, Counts]:

@@ -253,13 +253,17 @@ class Ledger:
             with self.database.reading() as connection:
                 rows = derived.wordless(connection, last, _AT_ONCE)
             if not rows:
-                return done
+                break
             analysed = [(row, self._analyse(text)) for row, text in rows]
             with self.database.writing() as connection:
                 derived.put_words(connection, analysed)
             last, done = rows[-1][0], done + len(rows)
             if progress is not None:
                 progress(done)
+        if done:  # whoever followed in the meantime took the rows in without words
+            with self.database.writing() as connection:
+                derived.begin_epoch(connection)
+        return done
 
     def epoch(self) -> int:
         """Return a number that grows whenever derived data were dropped: an index that sees it grow starts over."""

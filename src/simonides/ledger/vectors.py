@@ -53,5 +53,8 @@ class Vectors:
             return np.zeros(0, np.int32)
         docs = self._docs[: self._count]
         mask = (docs >= 0) & allowed[np.maximum(docs, 0)]
-        _, slots = self._index.search(query.reshape(1, -1).astype(np.float32), k, mask=mask)
+        whole = bool(mask.all())  # without a mask the scan skips blocks that cannot win
+        _, slots = self._index.search(
+            query.reshape(1, -1).astype(np.float32), k, mask=None if whole else mask
+        )
         return docs[slots[0]]

@@ -130,7 +130,9 @@ def lexical(text: str) -> Lexical:
     keys = np.fromiter(counts.keys(), np.uint32, len(counts))
     often = np.minimum(np.fromiter(counts.values(), np.int64, len(counts)), 255).astype(np.uint8)
     flags = ASKS if text.rstrip().endswith(("?", "\uff1f")) else 0
-    pieces = set(tokenizer().encode(text[:WORDPIECE_CHARACTERS], add_special_tokens=False).ids) - stop_pieces()
+    pieces = (
+        set(tokenizer().encode(text[:WORDPIECE_CHARACTERS], add_special_tokens=False).ids) - stop_pieces()
+    )
     return Lexical(pack_words(keys, often, flags), np.array(sorted(pieces), np.uint16).tobytes())
 
 

@@ -1,7 +1,8 @@
 """Token states as short codes, and MaxSim over them; knows no store and no ranking.
 
 Of each state the signs of its coordinates, centred, are kept: 384 bits, 48 bytes a token. A question keeps its states
-as 8-bit integers, so scoring is asymmetric and one integer matrix product. MaxSim: Khattab and Zaharia, "ColBERT", 2020.
+as 8-bit integers, so scoring is asymmetric and one integer matrix product. MaxSim: Khattab and Zaharia, "ColBERT"
+(2020).
 Merging the tokens of long texts: Clavié et al., "Reducing the Footprint of Multi-Vector Retrieval with Minimal
 Performance Impact via Token Pooling", 2024.
 """
@@ -55,7 +56,7 @@ def mean_state() -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _dots():  # noqa: ANN202 - onnxruntime ships no types
+def _dots():
     """Return the integer matrix product as an onnxruntime session: numpy has no fast one for 8 bits."""
     import onnxruntime
 
@@ -94,7 +95,9 @@ def ask(states: Floats, weights: Floats) -> Asked:
     step = np.abs(states).max(axis=1, keepdims=True) / 127
     levels = np.rint(states / np.maximum(step, 1e-9)).astype(np.int8)
     signs_off = (levels.astype(np.float32) * step).sum(axis=1) * WORTH
-    return Asked(np.ascontiguousarray(levels.T), 2 * WORTH * step[:, 0], states @ mean_state() - signs_off, weights)
+    return Asked(
+        np.ascontiguousarray(levels.T), 2 * WORTH * step[:, 0], states @ mean_state() - signs_off, weights
+    )
 
 
 def maxsim(asked: Asked, packed: NDArray[np.uint8], sizes: NDArray[np.int64]) -> Floats:
@@ -123,7 +126,9 @@ def maxsim_slowly(states: Floats, weights: Floats, codes: list[bytes]) -> Floats
     scores = np.full(len(codes), np.nan, np.float32)
     for i, code in enumerate(codes):
         if code:
-            bits = np.unpackbits(np.frombuffer(code, np.uint8)).reshape(-1, states.shape[1]).astype(np.float32)
+            bits = (
+                np.unpackbits(np.frombuffer(code, np.uint8)).reshape(-1, states.shape[1]).astype(np.float32)
+            )
             similar = states @ ((2 * bits - 1) * WORTH + mean_state()).T
             scores[i] = np.clip(similar.max(axis=1), 0, 1) @ weights / weights.sum()
     return scores

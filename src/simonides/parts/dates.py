@@ -7,12 +7,13 @@ year is the latest one that is not after that instant, because people ask about 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from calendar import monthrange
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 MONTHS = ("january february march april may june july august september october november december").split()
-DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+DAYS: Sequence[str] = "monday tuesday wednesday thursday friday saturday sunday".split()
 SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12}
 """First month of each (northern, meteorological) season, three months long."""
 NUMBERS = {
@@ -71,7 +72,9 @@ def _days(start: datetime, count: int = 1) -> tuple[datetime, datetime]:
 
 def _months(year: int, month: int, count: int = 1) -> tuple[datetime, datetime]:
     first, last = year * 12 + month - 1, year * 12 + month - 1 + count
-    return datetime(first // 12, first % 12 + 1, 1, tzinfo=UTC), datetime(last // 12, last % 12 + 1, 1, tzinfo=UTC)
+    return datetime(first // 12, first % 12 + 1, 1, tzinfo=UTC), datetime(
+        last // 12, last % 12 + 1, 1, tzinfo=UTC
+    )
 
 
 def _month_number(match: re.Match[str]) -> int:
@@ -91,8 +94,10 @@ def _full(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
     month, day = _month_number(match), int(match["day"])
     if match["year"]:
         return _days(datetime(int(match["year"]), month, day, tzinfo=UTC))
-    start = datetime(now.year, month, day, tzinfo=UTC)
-    return _days(start if start <= now else start.replace(year=now.year - 1))
+    for year in range(now.year, now.year - 9, -1):  # nine, for the 29th of February
+        if day <= monthrange(year, month)[1] and (start := datetime(year, month, day, tzinfo=UTC)) <= now:
+            return _days(start)
+    raise ValueError(f"month {month} never has a day {day}")
 
 
 def _month_year(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
@@ -114,7 +119,9 @@ def _year(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
 def _season(match: re.Match[str], now: datetime) -> tuple[datetime, datetime]:
     month = SEASONS[match["season"].lower()]
     year = int(match["year"]) if match["year"] else now.year
-    if not match["year"] and (month > now.month or (match["which"] or "").lower() == "last" and now.month < month + 3):
+    if not match["year"] and (
+        month > now.month or ((match["which"] or "").lower() == "last" and now.month < month + 3)
+    ):
         year -= 1
     return _months(year, month, 3)
 
@@ -174,8 +181,18 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Resolve], ...] = (
     (_compiled(rf"{_DAY}(?:\s+of)?\s+{_MONTH},?(?:\s+{_YEAR})?"), _full),
     (_compiled(rf"{_MONTH}\s+{_DAY},?(?:\s+{_YEAR})?"), _full),
     (_compiled(rf"{_MONTH},?\s+(?:of\s+)?{_YEAR}"), _month_year),
-    (_compiled(rf"(?P<which>in|last|this|since|during|of|by|until|before|after|early|late|mid)\s+{_MONTH}"), _month_alone),
-    (_compiled(rf"(?:(?P<which>last|this|in|in the|during)\s+)?(?P<season>{'|'.join(SEASONS)})(?:\s+(?:of\s+)?{_YEAR})"), _season),
+    (
+        _compiled(
+            rf"(?P<which>in|last|this|since|during|of|by|until|before|after|early|late|mid)\s+{_MONTH}"
+        ),
+        _month_alone,
+    ),
+    (
+        _compiled(
+            rf"(?:(?P<which>last|this|in|in the|during)\s+)?(?P<season>{'|'.join(SEASONS)})(?:\s+(?:of\s+)?{_YEAR})"
+        ),
+        _season,
+    ),
     (_compiled(rf"(?P<which>last|this|in|in the)\s+(?P<season>{'|'.join(SEASONS)})(?P<year>)"), _season),
     (_compiled(rf"{_COUNT}(?:\s+of)?\s+{_UNIT}\s+(?:ago|earlier|back)"), _ago),
     (_compiled(rf"(?:past|last)\s+{_COUNT}\s+{_UNIT}"), _past),

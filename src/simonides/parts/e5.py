@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
     Ids = NDArray[np.int64]
+    Product = Callable[[Floats, Floats], Floats]
 
 DIMENSION = 384
 QUESTION, PASSAGE = "query: ", "passage: "
@@ -132,7 +133,7 @@ def open_onnx(known: Mapping[str, Json], model: Path, tokenizer: Path, threads: 
     return E5(known, coder, run)
 
 
-def open_packed(known: Mapping[str, Json], path: Path) -> E5:
+def open_packed(known: Mapping[str, Json], path: Path, threads: int = 1) -> E5:
     """Return the model from one file of 4-bit blocks, which also holds the vocabulary.
 
     Raises:
@@ -141,7 +142,7 @@ def open_packed(known: Mapping[str, Json], path: Path) -> E5:
     data = np.memmap(path, np.uint8, "r")
     try:
         pieces, replaced, tensors = _parse(data)
-        bert = _Bert(tensors)
+        bert = _Bert(tensors, open_product(threads))
     except (struct.error, KeyError, ValueError, IndexError) as err:
         raise ModelMissing(
             "model", "is damaged", f"{path}: {err}", "Delete the file and fetch it again."
@@ -233,13 +234,42 @@ def _unigram(pieces: list[tuple[str, float]], replaced: dict[int, str]) -> Cutte
     return _Folding(coder, replaced)
 
 
+def open_product(threads: int) -> Product:
+    """Return the matrix product of onnxruntime, as one node of float32.
+
+    Numpy's may wait on threads of its own, as many as there are cores, which on a busy machine made a question ten
+    times slower; nothing in numpy says how many it shall use.
+    """
+    import onnxruntime
+
+    def field(number: int, value: int | bytes) -> bytes:  # of a protocol buffer, all lengths below 128
+        return (
+            bytes([number << 3, value])
+            if isinstance(value, int)
+            else bytes([number << 3 | 2, len(value)]) + value
+        )
+
+    def tensor(name: bytes) -> bytes:
+        return field(1, name) + field(2, field(1, field(1, 1)))
+
+    node = field(1, b"a") + field(1, b"b") + field(2, b"c") + field(4, b"MatMul")
+    graph = field(1, node) + field(2, b"product") + field(11, tensor(b"a")) + field(11, tensor(b"b"))
+    model = field(1, 8) + field(8, field(2, 13)) + field(7, graph + field(12, tensor(b"c")))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda a, b: session.run(None, {"a": np.ascontiguousarray(a, np.float32), "b": b})[0]
+
+
 class _Bert:
     """A plain BERT encoder in float32; about 85 MB unpacked, and the word table is read where it lies."""
 
     HEADS = 12
     EPSILON = 1e-12
 
-    def __init__(self, tensors: Mapping[str, _Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, _Tensor], product: Product) -> None:
+        self._product = product
         self._words = tensors["emb.word"].raw.reshape(-1, DIMENSION // BLOCK, BLOCK_BYTES)
         small = {name: tensor.floats() for name, tensor in tensors.items() if name != "emb.word"}
         self._places = small["emb.pos"].reshape(-1, DIMENSION) + small["emb.type"][:DIMENSION]
@@ -252,6 +282,7 @@ class _Bert:
     def states(self, ids: Ids, mask: Ids) -> Floats:
         """Return the states (texts, tokens, 384) of token ids (texts, tokens)."""
         many, long = ids.shape
+        product = self._product
         x = unpack_blocks(self._words[ids]).reshape(many, long, DIMENSION) + self._places[:long]
         x = self._norm(
             x.reshape(-1, DIMENSION), self._first
@@ -259,16 +290,21 @@ class _Bert:
         away = np.where(mask[:, None, None, :] > 0, 0.0, -1e9).astype(np.float32)  # (texts, 1, 1, tokens)
         for layer in self._layers:
             q, k, v = (  # (texts, heads, tokens, 32)
-                np.ascontiguousarray((x @ w + b).reshape(many, long, self.HEADS, -1).transpose(0, 2, 1, 3))
+                np.ascontiguousarray(
+                    (product(x, w) + b).reshape(many, long, self.HEADS, -1).transpose(0, 2, 1, 3)
+                )
                 for w, b in (layer["q"], layer["k"], layer["v"])
             )
-            near = q @ np.ascontiguousarray(k.transpose(0, 1, 3, 2)) / np.float32(np.sqrt(q.shape[-1])) + away
+            near = (
+                product(q, np.ascontiguousarray(k.transpose(0, 1, 3, 2))) / np.float32(np.sqrt(q.shape[-1]))
+                + away
+            )
             near = np.exp(near - near.max(axis=-1, keepdims=True))
             near /= near.sum(axis=-1, keepdims=True)
-            seen = (near @ v).transpose(0, 2, 1, 3).reshape(-1, DIMENSION)
-            x = self._norm(x + seen @ layer["ao"][0] + layer["ao"][1], layer["aln"])
-            wide = gelu(x @ layer["fi"][0] + layer["fi"][1])
-            x = self._norm(x + wide @ layer["fo"][0] + layer["fo"][1], layer["oln"])
+            seen = product(near, v).transpose(0, 2, 1, 3).reshape(-1, DIMENSION)
+            x = self._norm(x + product(seen, layer["ao"][0]) + layer["ao"][1], layer["aln"])
+            wide = gelu(product(x, layer["fi"][0]) + layer["fi"][1])
+            x = self._norm(x + product(wide, layer["fo"][0]) + layer["fo"][1], layer["oln"])
         return x.reshape(many, long, DIMENSION)
 
     def _norm(self, x: NDArray[np.floating], how: tuple[Floats, Floats]) -> Floats:

@@ -90,8 +90,10 @@ class MiniLM:
         owned: list[list[NDArray[np.int64]]] = [[] for _ in texts]
         for window in windows:
             owned[window.text].append(window.ids[window.own : -1])
-        return [_join(ids, [s for _, s in sorted(found, key=lambda p: p[0])])
-                for ids, found in zip(owned, parts, strict=True)]
+        return [
+            _join(ids, [s for _, s in sorted(found, key=lambda p: p[0])])
+            for ids, found in zip(owned, parts, strict=True)
+        ]
 
     def _run(self, windows: list[_Window]) -> list[NDArray[np.float32]]:
         longest = max(len(window.ids) for window in windows)
@@ -105,7 +107,7 @@ class MiniLM:
 
 
 @lru_cache(maxsize=4)
-def _session(threads: int):  # noqa: ANN202 - onnxruntime ships no types
+def _session(threads: int):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -88,12 +88,12 @@ class Fusion:
         """Return the chance that the store holds an answer at all, in [0, 1]."""
         total = self.gate_weights.get("bias", 0.0)
         total += sum(self.gate_weights.get(name, 0.0) * value for name, value in facts.items())
-        return float(chance(np.float32(total)))
+        return chance(np.float32(total))
 
 
-def chance(logit: Floats) -> Floats:
+def chance(logit: np.float32) -> float:
     """Return the probability of log-odds."""
-    return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+    return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
 @lru_cache(maxsize=1)

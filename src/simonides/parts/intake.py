@@ -27,12 +27,16 @@ def adding(row: Mapping[str, object], now: datetime) -> Add:
     Raises:
         InputError: an unknown key, a missing text, a value of the wrong type. TimeError: a naive time.
     """
+    if not isinstance(row, Mapping):
+        raise InputError("row", "must be a mapping", repr(row), 'Example: {"text": "...", "speaker": "Ana"}.')
     given: dict[str, Any] = {key: value for key, value in row.items() if value is not None}
     for key in given:
         if key not in FIELDS:
             raise UnknownName("key of a row", str(key), FIELDS)
     if "text" not in given:
-        raise InputError("row", "must have a text", sorted(given), 'Example: {"text": "...", "speaker": "Ana"}.')
+        raise InputError(
+            "row", "must have a text", sorted(given), 'Example: {"text": "...", "speaker": "Ana"}.'
+        )
     at = _time(given.pop("at", now), "at")
     if "until" in given:
         given["until"] = utc(_time(given["until"], "until"), "until")

@@ -189,7 +189,7 @@ def open_reader(settings: Settings, *, folder: Path | None = None) -> Reader:
     known = e5.identity(name, model.files[0].kept[1])
     if name == "multilingual":
         return e5.open_onnx(known, place / model.files[0].file, place / "tokenizer.json", settings.threads)
-    return e5.open_packed(known, place / model.files[0].kept[0])
+    return e5.open_packed(known, place / model.files[0].kept[0], settings.threads)
 
 
 def read_question(reader: Reader, question: str) -> States:

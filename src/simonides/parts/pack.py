@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 OPENING = "<memories>"
 CLOSING = "</memories>"
-"""The marks around the block. Forged ones inside a memory are made harmless, and capture recognises the block by them."""
+"""The marks around the block: forged ones inside a memory are made harmless, and capture knows the block by them."""
 CITED = 8
 """Last digits of an id that a citation shows; `get` and the command line take them."""
 _FORGED = re.compile(r"<(\s*/?\s*memories\b)", re.IGNORECASE)
@@ -27,8 +27,8 @@ def pack(hits: Sequence[Hit], budget: int) -> Context:
 
     A hit that does not fit is left out, and the next one is tried: a long memory does not push out short ones.
     """
-    if budget < 1:
-        raise InputError("budget", "must be at least 1 token", budget)
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+        raise InputError("budget", "must be a whole number of at least 1 token", repr(budget))
     lines = [line(hit) for hit in hits]
     costs = count_tokens([*lines, f"{OPENING}\n{CLOSING}"])
     left = budget - costs.pop()
@@ -52,6 +52,6 @@ def pack(hits: Sequence[Hit], budget: int) -> Context:
 def line(hit: Hit) -> str:
     """Return one memory as a line of the block: date, speaker, quoted text, citation."""
     memory = hit.memory
-    who = f" {memory.speaker}:" if memory.speaker else ""
-    text = _FORGED.sub(r"&lt;\1", " ".join(memory.text.split()))
-    return f"- [{memory.at:%Y-%m-%d}]{who} {text} [{memory.id[-CITED:]}]"
+    who = f"{memory.speaker}: " if memory.speaker else ""
+    said = _FORGED.sub(r"&lt;\1", " ".join(f"{who}{memory.text}".split()))
+    return f"- [{memory.at.date().isoformat()}] {said} [{memory.id[-CITED:]}]"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
 @contextmanager
 def shown(
-    progress: bool | Callable[[int], object], verb: str, total: int | None = None
-) -> Iterator[Callable[[int], object]]:
-    """Yield what is to be told of each step; True draws a bar on standard error, a callable is called, False is silent."""
+    progress: bool | Callable[[int], object],  # noqa: FBT001 - as `Memory.add_many` takes it
+    verb: str,
+    total: int | None = None,
+) -> Generator[Callable[[int], object]]:
+    """Yield what is to be told of each step: True draws a bar on standard error, a callable is called."""
     if callable(progress):
         yield progress
     elif not progress:
         yield lambda done: None
     else:
-        from rich.console import Console
-        from rich.progress import Progress
+        from tqdm import tqdm
 
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(verb, total=total)
-            yield lambda done: bar.advance(task, done)
+        with tqdm(total=total, desc=verb, unit="", leave=False) as bar:
+            yield bar.update

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 USERS = frozenset({"user", "human", "customer", "me", "i"})
 """Names under which the person at the keyboard speaks."""
-ASSISTANTS = frozenset({"assistant", "ai", "bot", "model", "agent", "chatgpt", "claude", "gemini", "gpt", "system", "tool"})
+ASSISTANTS = frozenset(
+    {"assistant", "ai", "bot", "model", "agent", "chatgpt", "claude", "gemini", "gpt", "system", "tool"}
+)
 """Names under which the machine speaks."""
 
 FUZZY = 0.84
@@ -25,8 +27,8 @@ FUZZY_LETTERS = 5
 """Shorter names must match exactly: they are one letter from many words."""
 
 _YOUR_WORDS = re.compile(
-    r"\byou(?:r|'d|'ve| had| have)?\s+(?:\w+\s+)?(?:sa(?:id|y)|told|tell|suggest\w*|recommend\w*|g[ai]ve\w*|mention\w*|list\w*|"
-    r"explain\w*|provid\w*|propos\w*|describ\w*|shar\w*|advis\w*|answer\w*|wrote|written|compar\w*|refer\w*|point\w*|"
+    r"\byou(?:r|'d|'ve| had| have)?\s+(?:\w+\s+)?(?:sa(?:id|y)|told|tell|suggest\w*|recommend\w*|g[ai]ve\w*|mention\w*|"
+    r"list\w*|explain\w*|provid\w*|propos\w*|describ\w*|shar\w*|advis\w*|answer\w*|wrote|written|compar\w*|refer\w*|point\w*|"
     r"creat\w*|generat\w*|show\w*|outlin\w*|response|reply|suggestion|recommendation|advice|list)\b",
     re.IGNORECASE,
 )
@@ -90,7 +92,11 @@ def named_speakers(question: Question, speakers: Iterable[str]) -> set[str]:
 def _alike(name: str, words: set[str]) -> bool:
     if len(name) < FUZZY_LETTERS:
         return False
-    near = (word for word in words if word[0] == name[0] and abs(len(word) - len(name)) <= 2 and len(word) >= FUZZY_LETTERS)
+    near = (
+        word
+        for word in words
+        if word[0] == name[0] and abs(len(word) - len(name)) <= 2 and len(word) >= FUZZY_LETTERS
+    )
     return any(SequenceMatcher(None, name, word).ratio() >= FUZZY for word in near)
 
 

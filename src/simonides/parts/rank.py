@@ -45,7 +45,7 @@ def pick(
         if len(hits) == k and len(dropped) >= explained:
             break
         memory = loaded[row]
-        score, shares = float(chance(ranked.logits[place])), ranked.shares(place)
+        score, shares = chance(ranked.logits[place]), ranked.shares(place)
         first = seen.setdefault(wording(memory), memory)
         if refused:
             why = f"nothing fits: the chance of an answer is {ranked.answerable:.2f}, below {ranked.threshold:.2f}"

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
+READ = 2000
+"""Characters of a question that the full tier reads: each of its tokens is compared with each of every candidate."""
 REMEMBERED = 128
 """Questions whose token states are kept, so that asking again costs nothing."""
 
@@ -83,7 +85,9 @@ class Recall:
         started = time.perf_counter()
         question = read(query, now)
         self._index.follow()
-        states = self._read(query) if self._index.vectors is not None and len(self._index.vectors) else None
+        states = (
+            self._read(query[:READ]) if self._index.vectors is not None and len(self._index.vectors) else None
+        )
         reading = (time.perf_counter() - started) * 1000
         with self._index.lock:
             allowed = self._index.allowed(scope, believed, micros(now))
@@ -117,7 +121,9 @@ class Recall:
         threshold = weights.threshold if self._settings.gate < 0 else self._settings.gate
         if not len(found.rows):
             nothing = np.zeros(0, np.float32)
-            return Ranked(question, found.rows, nothing, lambda place: {}, 0.0, threshold, found.considered, took)
+            return Ranked(
+                question, found.rows, nothing, lambda place: {}, 0.0, threshold, found.considered, took
+            )
         named = signals.signals(found.measured)
         logits = weights.logits(named)
         order = np.argsort(-logits, kind="stable")

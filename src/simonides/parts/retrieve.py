@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simonides.ledger.index import ASKS, NONE_YET, unpack_vectors
+from simonides.ledger.index import ASKS, NONE_YET
 from simonides.parts import analyse, codes, static
 from simonides.parts.query import Question, is_assistant, is_user, named_speakers
 from simonides.parts.signals import Measured
@@ -20,14 +20,14 @@ from simonides.parts.signals import Measured
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simonides.ledger import Ledger
     from simonides.ledger.index import Index
     from simonides.parts.embed import States
 
     Floats = NDArray[np.float32]
 
 K1, B = 1.0, 0.6
-"""BM25: how fast repeats stop counting, and how much length counts. Between what chat (.8/.2) and long answers (1.2/.75) like."""
+"""BM25: how fast repeats stop counting, and how much length counts; between what chat (.8, .2) and long answers
+(1.2, .75) like."""
 WHOLE = 1500
 """Scopes of at most so many memories are measured whole."""
 PROPOSED = 160
@@ -107,10 +107,10 @@ def bm25(index: Index, terms: tuple[int, ...], allowed: NDArray[np.bool_]) -> tu
     found = np.bincount(which, minlength=len(keys))
     weights = np.log1p((many - found + 0.5) / (found + 0.5)).astype(np.float32)
     total = float(weights.sum())
-    if not total:
+    if not total or not len(docs):
         return scores, coverage
     lengths = index.column("words")
-    mean = max(1.0, float(lengths[allowed].mean())) if many else 1.0
+    mean = max(1.0, float(lengths[allowed].mean()))
     often = counts.astype(np.float32)
     gain = often * (K1 + 1) / (often + K1 * (1 - B + B * lengths[docs] / mean))
     for i, weight in enumerate(weights / total):
@@ -137,12 +137,10 @@ def propose(
 
 
 def _top(scores: Floats, k: int) -> NDArray[np.int64]:
-    if len(scores) > k:
-        best = np.argpartition(scores, -k)[-k:]
-    else:
-        best = np.arange(len(scores))
-    best = best[scores[best] > 0]
-    return best[np.argsort(-scores[best], kind="stable")]
+    found = np.flatnonzero(scores)  # most score nothing, and partitioning equal values is slow
+    if len(found) > k:
+        found = found[np.argpartition(scores[found], -k)[-k:]]
+    return found[np.argsort(-scores[found], kind="stable")]
 
 
 def measure(
@@ -159,7 +157,9 @@ def measure(
     speakers = index.column("speaker")
     full, full_before, pooled = _full(index, channels, docs, before, read)
     named, user, assistant = _speakers(index, question, docs)
-    replies = (before >= 0) & (index.column("flags")[before] & ASKS > 0) & (speakers[before] != speakers[docs])
+    replies = (
+        (before >= 0) & (index.column("flags")[before] & ASKS > 0) & (speakers[before] != speakers[docs])
+    )
     return Measured(
         words=channels.words[docs],
         coverage=channels.coverage[docs],
@@ -214,15 +214,19 @@ def _full(
 def _weights(read: States, channels: Channels) -> Floats:
     stops = analyse.stop_pieces()
     weigh = channels.weights
-    return np.array([STOP_WEIGHT if t in stops else weigh.get(t, 1.0) for t in read.tokens.tolist()], np.float32)
+    return np.array(
+        [STOP_WEIGHT if t in stops else weigh.get(t, 1.0) for t in read.tokens.tolist()], np.float32
+    )
 
 
 def _speakers(index: Index, question: Question, docs: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
     spoken = index.column("speaker")[docs]
-    present = np.unique(spoken)
+    present: NDArray[np.int32] = np.unique(spoken)
     names = [index.speakers[code] for code in present.tolist()]
     named = named_speakers(question, names)
-    sign = np.array([0.0 if not named or not name else 1.0 if name in named else -1.0 for name in names], np.float32)
+    sign = np.array(
+        [0.0 if not named or not name else 1.0 if name in named else -1.0 for name in names], np.float32
+    )
     if named and all(name in named for name in names if name):
         sign[:] = 0
     user = np.array([is_user(name) for name in names], np.float32)

@@ -2,8 +2,8 @@
 
 A signal is either standardised over the candidates of one question (mean 0, deviation 1, so that BM25 and cosines can
 be added) or a plain fact (spoken by the person named: 1). What the turns beside a turn say counts only where people
-talk to each other: beside an assistant's long answers it misleads (measured, docs/log.md). Scores that are a maximum over a text's tokens grow with
-its length; that trend is taken out before they are compared, because it carries no meaning.
+talk to each other: beside an assistant's long answers it misleads (docs/log.md). Scores that are a maximum over a
+text's tokens grow with its length; that trend is taken out before they are compared, because it carries no meaning.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -96,12 +97,14 @@ def signals(measured: Measured) -> Mapping[str, Floats]:
 
 def standard(values: Floats) -> Floats:
     """Return values with mean 0 and deviation 1; all 0 when they are all alike."""
-    spread = values.std()
+    spread = values.std() if len(values) else 0.0
     return (values - values.mean()) / spread if spread > 1e-6 else np.zeros_like(values)
 
 
 def without_trend(values: Floats, length: Floats) -> Floats:
     """Return values minus what their length explains (least squares); a negative trend is left alone."""
+    if not len(values):
+        return values
     centred = length - length.mean()
     variance = float((centred * centred).mean())
     if variance < 1e-6:

@@ -31,7 +31,10 @@ LEAST = 0.3
 @lru_cache(maxsize=1)
 def _table() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     folder = resources.files("simonides").joinpath("data/static")
-    with folder.joinpath("neighbours.npy").open("rb") as near, folder.joinpath("cosines.npy").open("rb") as cosine:
+    with (
+        folder.joinpath("neighbours.npy").open("rb") as near,
+        folder.joinpath("cosines.npy").open("rb") as cosine,
+    ):
         return np.load(near), np.load(cosine)
 
 

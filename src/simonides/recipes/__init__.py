@@ -3,4 +3,4 @@
 from simonides.registry import Registry
 
 RECIPES = Registry("recipe")
-"""Recipes by name. The default way of writing and recalling (docs/recall.md) is no entry: it is what no recipe gives."""
+"""Recipes by name. The default way of writing and recalling (docs/recall.md) is what no recipe gives."""

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from simonides.doors import shapes
 from simonides.doors.desk import Desk
 from simonides.doors.paper import Paper, size
+from simonides.doors.places import settings_from
 from simonides.doors.verb import Entry, LazyGroup, verb
 from simonides.errors import UnknownName
-from simonides.types import Json
+
+if TYPE_CHECKING:
+    from simonides.parts.models import Model
+    from simonides.types import Json
 
 HOME = "simonides.doors.commands.model"
 MODEL = {
@@ -24,24 +30,15 @@ def model() -> None:
     """List, inspect and fetch models of meaning."""
 
 
-def entries() -> list[dict[str, Json]]:
-    """Return the catalogue as JSON; the seam to `parts.models`, which owns its shape."""
-    from simonides.parts.models import catalogue
-
-    found: list[dict[str, Json]] = []
-    for one in catalogue():
-        shape = shapes.plain(one)
-        found.append(shape if isinstance(shape, dict) else {"name": shape})
-    return found
-
-
-def entry(name: str) -> dict[str, Json]:
+def entry(name: str) -> Model:
     """Return one model of the catalogue.
 
     Raises:
         UnknownName: there is none of that name.
     """
-    known = {str(one.get("name")): one for one in entries()}
+    from simonides.parts.models import catalogue
+
+    known = {one.name: one for one in catalogue()}
     if name not in known:
         raise UnknownName("model", name, known)
     return known[name]
@@ -52,39 +49,66 @@ def entry(name: str) -> dict[str, Json]:
 )
 def list_(desk: Desk) -> None:
     """List the models, and which are here."""
-    found = entries()
+    from simonides.parts.models import LIBRARY, OPENAI, catalogue
+
+    found = catalogue()
+    in_use = settings_from(desk.settings).model
 
     def people(paper: Paper) -> None:
         rows = [
             (
-                str(one.get("name", "")),
-                "here" if one.get("installed", one.get("here")) else "-",
-                size(float(number)) if isinstance(number := one.get("bytes"), (int, float)) else "",
-                str(one.get("what") or one.get("help") or one.get("description") or ""),
+                f"{one.name}{' *' if one.name == in_use else ''}",
+                "here" if one.installed else "-",
+                size(one.bytes) if one.bytes else "",
+                one.languages,
+                one.what,
             )
             for one in found
         ]
-        paper.table(("name", "here", "size", "what"), rows)
+        paper.table(("name", "here", "to fetch", "languages", "what"), rows)
+        if not paper.plain:
+            paper.line(
+                paper.dim(f"* in use. Beside these: {OPENAI}NAME (an endpoint), {LIBRARY}NAME (a library).")
+            )
         paper.then("simonides model get NAME", "simonides --set model=NAME reindex")
 
-    desk.answer({"models": [*found]}, people)
+    shown = [_shape(one) for one in found]
+    desk.answer({"models": [*shown], "in_use": in_use}, people)
 
 
-@verb("info", examples=("simonides model info minilm",), then=("simonides --set model=NAME reindex",))
+def _shape(one: Model) -> dict[str, Json]:
+    shape = shapes.plain(one)
+    assert isinstance(shape, dict)
+    return shape
+
+
+@verb("info", examples=("simonides model info multilingual",), then=("simonides model get NAME",))
 @click.argument("name")
 def info(desk: Desk, name: str) -> None:
     """Show what is known of a model.
 
-    Licence, size, checksum, and where it is from.
+    Licence, size, and the files it consists of, with where they are from and their checksums.
     """
     found = entry(name)
 
     def people(paper: Paper) -> None:
-        for key, value in found.items():
-            if value not in (None, "", [], {}):
-                paper.line(f"{paper.dim(f'{key:<12}')} {value}")
+        here = "here" if found.installed else "not here yet"
+        states = "token by token" if found.states else "one vector a text"
+        for label, value in (
+            ("name", found.name),
+            ("what", found.what),
+            ("languages", found.languages),
+            ("licence", found.licence),
+            ("vectors", f"{found.dimension} dimensions, {states}"),
+            ("to fetch", size(found.bytes) if found.bytes else "nothing"),
+            ("state", here),
+        ):
+            paper.line(f"{paper.dim(f'{label:<9}')} {value}")
+        for file in found.files:
+            paper.line(f"{paper.dim('file     ')} {file.url}")
+            paper.line(f"          {paper.dim('sha256')} {file.sha256}")
 
-    desk.answer(found, people)
+    desk.answer(_shape(found), people)
 
 
 @verb(
@@ -100,7 +124,6 @@ def get(desk: Desk, name: str) -> None:
     """
     from simonides.parts.models import fetch
 
-    entry(name)
     ticker = desk.ticker()
 
     def told(done: int, whole: int) -> None:

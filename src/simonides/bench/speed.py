@@ -1,0 +1,246 @@
+"""`bench speed`: how fast and how large, against what the machine can do; knows no metric of recall."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simonides.bench import filling, writing
+from simonides.bench.generate import SEED, Generator
+from simonides.bench.limits import Limits, limits
+from simonides.bench.machine import here, today
+from simonides.bench.processes import Processes, processes
+from simonides.bench.report import Line, Report, Table
+from simonides.bench.searching import Searched, searched
+from simonides.bench.timing import CELLS, digits
+from simonides.bench.writing import Sizes, Written
+from simonides.doors.desk import Desk
+from simonides.doors.paper import Paper, size
+from simonides.doors.verb import verb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simonides.doors.desk import Ticker
+
+UNITS = {"k": 1_000, "m": 1_000_000}
+LARGE = 1_000_000
+PROCESSES = 10_000
+"""Memories in the store on which start-up time and memory are measured."""
+NOTE = (
+    "Memories and questions are made up by a seeded generator, about 22 words each; no question is asked twice, so its"
+    " embedding is part of every search. Of the larger stores the model read {read:,} memories; the others have codes of"
+    " these with noise on them. *One scope* is all memories, *spread* is one user of 100 memories among all users."
+    " Percentiles are of wall time, medians over {rounds} rounds; CPU is the mean of this process. Adds are durable:"
+    " SQLite's `synchronous=full`, one transaction each."
+)
+
+
+def _sizes(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, ...]:
+    found: list[int] = []
+    for part in value.lower().split(","):
+        text = part.strip()
+        number, unit = (text[:-1], UNITS[text[-1]]) if text[-1:] in UNITS else (text, 1)
+        if not number.isdecimal() or not 100 <= int(number) * unit <= 10 * LARGE:
+            raise click.BadParameter(f"{part!r} is no number from 100 to 10m; write them like 1k,10k,100k")
+        found.append(int(number) * unit)
+    return tuple(sorted(dict.fromkeys(found)))
+
+
+@dataclass(slots=True)
+class Measured:
+    """All that one run measured."""
+
+    limits: Limits
+    written: Written
+    stores: dict[int, list[Searched]] = field(default_factory=dict[int, list[Searched]])
+    sizes: dict[int, Sizes] = field(default_factory=dict[int, Sizes])
+    processes: Processes | None = None
+
+
+@verb(
+    "speed",
+    examples=(
+        "simonides bench speed",
+        "simonides bench speed --sizes 1k,10k --rounds 5",
+        "simonides bench speed --large --out bench/out",
+    ),
+    then=("simonides bench recall --data DATA", "make numbers"),
+)
+@click.option(
+    "--sizes", default="1k,10k,100k", show_default=True, callback=_sizes, help="Memories in a store."
+)
+@click.option("--large", is_flag=True, help="A million memories too: minutes, and some gigabytes of disk.")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeat each so often."
+)
+@click.option(
+    "--asked", type=click.IntRange(min=10), default=200, show_default=True, help="Questions a round."
+)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the stores.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+def command(
+    desk: Desk,
+    *,
+    sizes: tuple[int, ...],
+    large: bool,
+    rounds: int,
+    asked: int,
+    folder: Path | None,
+    out: Path | None,
+) -> None:
+    """Measure how fast it writes and finds, how large it gets, and what the machine allows.
+
+    Stores are made in a temporary folder and deleted. Let the machine be quiet: the report says how busy it
+    was at the start.
+    """
+    wanted = tuple(dict.fromkeys((*sizes, *((LARGE,) if large else ()))))
+    started = here()
+    ticker = desk.ticker()
+    with tempfile.TemporaryDirectory(prefix="simonides-bench-", dir=folder) as place:
+        measured = _measure(Path(place), wanted, rounds, asked, ticker)
+    ticker.clear()
+    report = Report(
+        name="speed",
+        title="Speed and size",
+        command="simonides bench speed"
+        + (" --large" if large else f" --sizes {_told(sizes)}" * (sizes != (1000, 10_000, 100_000))),
+        made=today(),
+        machine=started,
+        note=NOTE.format(read=filling.READ, rounds=rounds),
+        order=30,
+        tables=_tables(measured),
+        summary=_summary(measured),
+        details={"rounds": rounds, "asked": asked, "seed": SEED, **_details(measured)},
+    )
+    if out is not None:
+        report.save(out)
+        desk.aside(f"Saved {out / report.name}.json and .md.")
+    desk.answer(report.as_json(), lambda paper: _show(paper, report))
+
+
+def _measure(folder: Path, sizes: Sequence[int], rounds: int, asked: int, ticker: Ticker) -> Measured:
+    ticker.show("the machine's limits ...")
+    machine = limits(folder, Generator(2))
+    ticker.show("writing ...")
+    measured = Measured(machine, writing.written(folder, rounds))
+    ticker.show("the model reads ...")
+    given = filling.read(Generator().memories(min(filling.READ, max(sizes))))
+    for many in sizes:
+        path = folder / f"search-{many}.db"
+        measured.sizes[many] = writing.filled(
+            path, many, given, ticker.counting(f"{many:,}: filling", 2 * many)
+        )
+        asking = ticker.counting(f"{many:,}: searching", 4)
+        measured.stores[many] = list(searched(path, many, rounds, asked, asking))
+        if many == _nearest(sizes):
+            ticker.show("starting processes ...")
+            measured.processes = processes(path, many, rounds)
+        for file in folder.glob(f"{path.name}*"):
+            file.unlink()
+    return measured
+
+
+def _nearest(sizes: Sequence[int]) -> int:
+    return min(sizes, key=lambda many: abs(many - PROCESSES))
+
+
+def _told(sizes: Sequence[int]) -> str:
+    return ",".join(f"{many // 1000}k" if many % 1000 == 0 else str(many) for many in sizes)
+
+
+def _tables(found: Measured) -> list[Table]:
+    stores = [one for some in found.stores.values() for one in some]
+    names = list(dict.fromkeys(name for one in stores for name in one.steps))
+    steps = [
+        [
+            *one.row()[:3],
+            *(digits(one.steps[name]) if name in one.steps else "" for name in names),
+            digits(one.first),
+        ]
+        for one in stores
+    ]
+    tables = [
+        Table(
+            "Search, the question's embedding included",
+            ["memories", "tier", "scope", *CELLS],
+            [one.row() for one in stores],
+        ),
+        Table(
+            "Search by step, median milliseconds of `explain`",
+            ["memories", "tier", "scope", *names, "first search, s"],
+            steps,
+        ),
+        Table("Writing", ["", *CELLS], found.written.rows()),
+        Table(
+            "Bytes a memory on disk",
+            ["memories", "text", "instant tier and the rest", "full tier", "beyond the text"],
+            [one.row() for one in found.sizes.values()],
+        ),
+    ]
+    if found.processes is not None:
+        tables.append(Table("Fresh processes", ["", ""], found.processes.rows()))
+    return [*tables, Table("The machine's limits, in the same run", ["", *CELLS], found.limits.rows())]
+
+
+def _summary(found: Measured) -> list[Line]:
+    limit = found.limits
+    lines = [
+        Line(
+            "one durable add, p50",
+            f"{digits(found.written.alone.p50)} ms",
+            f"one fsync here {digits(limit.fsync.p50)} ms",
+        )
+    ]
+    for many, stores in found.stores.items():
+        full, instant = (_whole(stores, tier) for tier in ("full", "instant"))
+        lines.append(
+            Line(
+                f"search in {many:,} memories of one scope, p50",
+                f"{digits(full)} ms",
+                f"instant tier alone {digits(instant)} ms; reading the question takes {digits(limit.forward.p50)} ms",
+            )
+        )
+    largest = found.sizes[max(found.sizes)]
+    lines.append(
+        Line(
+            "bytes a memory on disk beyond its text",
+            f"{largest.beyond:,.0f}",
+            f"at {largest.memories:,} memories",
+        )
+    )
+    rate = f"{digits(found.written.read_cpu)} memories/s and core"
+    lines.append(Line("the full tier reads", rate, f"{digits(found.written.batch)} a second are written"))
+    if found.processes is not None:
+        peak = found.processes.peak["full"]
+        lines.append(Line(f"memory of a process that searched {found.processes.memories:,}", size(peak)))
+    return lines
+
+
+def _whole(stores: Sequence[Searched], tier: str) -> float:
+    return next(one.spell.p50 for one in stores if one.tier == tier and one.scope == "one scope")
+
+
+def _details(found: Measured) -> dict[str, Any]:
+    return {
+        "limits": found.limits,
+        "written": found.written,
+        "searched": [one for some in found.stores.values() for one in some],
+        "sizes": list(found.sizes.values()),
+        "processes": found.processes,
+    }
+
+
+def _show(paper: Paper, report: Report) -> None:
+    if paper.plain:
+        paper.line(report.as_markdown())
+        return
+    for table in report.tables:
+        paper.line(f"\n{paper.style(table.title, bold=True)}")
+        paper.table([str(head) for head in table.head], [[str(cell) for cell in row] for row in table.rows])
+    paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}\n")
+    paper.then("simonides bench recall --data DATA", "make numbers")

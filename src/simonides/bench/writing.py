@@ -1,0 +1,166 @@
+"""Measures writing: single and batched adds, the full tier's reading, and what a file takes; knows no search's insides."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+
+from simonides.bench import filling
+from simonides.bench.generate import Generator, Made
+from simonides.bench.timing import Spell, digits, middle, timed
+from simonides.memory import Memory
+from simonides.settings import Settings
+
+SINGLE, BATCH, READ = 400, 5_000, 512
+WARM = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How fast a store takes in memories.
+
+    Attributes:
+        alone: one `add`, nothing else going on.
+        beside: one `add` while the model reads in the background, as by default.
+        follows: what a search takes longer for a memory added just before it.
+        batch: memories a second with `add_many`.
+        batch_cpu: the same by processor time.
+        read: memories a second that the model reads, codes written; `read_cpu` by processor time of one core.
+    """
+
+    alone: Spell
+    beside: Spell
+    follows: Spell
+    batch: float
+    batch_cpu: float
+    read: float
+    read_cpu: float
+
+    def rows(self) -> list[list[str]]:
+        """Return it as rows of a table."""
+        return [
+            ["one add, durable, found when it returns", *self.alone.cells()],
+            ["the same while the model reads in the background", *self.beside.cells()],
+            ["what the next search takes longer for it", *self.follows.cells()],
+            [f"add_many: {digits(self.batch)} memories/s, {digits(self.batch_cpu)} by CPU time", *[""] * 4],
+            [
+                f"the model reads {digits(self.read)} memories/s, {digits(self.read_cpu)} by CPU time",
+                *[""] * 4,
+            ],
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes of a store: of its texts, of the file without codes of the full tier, and of the file with them."""
+
+    memories: int
+    text: int
+    instant: int
+    full: int
+
+    @property
+    def beyond(self) -> float:
+        """Bytes a memory that are not its text."""
+        return (self.full - self.text) / self.memories
+
+    def row(self) -> list[str]:
+        """Return it as a row of a table, in bytes a memory."""
+        many = self.memories
+        parts = (self.text, self.instant - self.text, self.full - self.instant, self.full - self.text)
+        return [f"{many:,}", *(f"{part / many:,.0f}" for part in parts)]
+
+
+def written(folder: Path, rounds: int) -> Written:
+    """Measure writing in fresh stores."""
+    alone: list[Spell] = []
+    beside: list[Spell] = []
+    follows: list[Spell] = []
+    batch: list[tuple[float, float]] = []
+    read: list[tuple[float, float]] = []
+    for number in range(rounds):
+        generator = Generator(number + 1)
+        path = folder / f"write-{number}.db"
+        with Memory(path, settings=Settings(background=False)) as memory:
+            _warm(memory, generator)
+            alone.append(timed(_adding(memory), generator.memories(SINGLE)))
+            follows.append(_follows(memory, generator))
+            rows = [_row(one) for one in generator.memories(BATCH)]
+            batch.append(_rate(lambda given=rows, to=memory: to.add_many(given), BATCH))
+        with Memory(folder / f"read-{number}.db", settings=Settings(background=False)) as memory:
+            memory.add_many(_row(one) for one in generator.memories(WARM))
+            memory.wait()
+            memory.add_many(_row(one) for one in generator.memories(READ))
+            read.append(_rate(memory.wait, READ))
+        with Memory(folder / f"beside-{number}.db") as memory:
+            memory.add_many(_row(one) for one in generator.memories(WARM + SINGLE))
+            beside.append(timed(_adding(memory), generator.memories(SINGLE // 2)))
+    rates = [statistics.median(values) for values in (*zip(*batch, strict=True), *zip(*read, strict=True))]
+    return Written(middle(alone), middle(beside), middle(follows), *rates)
+
+
+def _warm(memory: Memory, generator: Generator) -> None:
+    for one in generator.memories(WARM):
+        memory.add(**_row(one))
+
+
+def _adding(memory: Memory) -> Callable[[Made], object]:
+    return lambda one: memory.add(**_row(one))
+
+
+def _row(one: Made) -> dict[str, object]:
+    return {**one._asdict(), "project": filling.EVERYTHING}
+
+
+def _follows(memory: Memory, generator: Generator, times: int = 60) -> Spell:
+    """The difference between searching again, and searching again after an add."""
+    question = generator.question()
+    memory.search(question)
+    again = timed(lambda _: memory.search(question), range(times))
+    made = generator.memories(times)
+    numbers = count()
+    walls: list[float] = []
+    cpu = 0.0
+    for one in made:
+        memory.add(**_row(one))
+        spent, start = time.process_time(), time.perf_counter()
+        memory.search(question)
+        walls.append(time.perf_counter() - start)
+        cpu += time.process_time() - spent
+        next(numbers)
+    after = sorted(walls)
+    return Spell(
+        times,
+        *(
+            1000 * after[int(share * times)] - before
+            for share, before in ((0.5, again.p50), (0.95, again.p95), (0.99, again.p99))
+        ),
+        1000 * cpu / times - again.cpu,
+    )
+
+
+def _rate(work: Callable[[], object], many: int) -> tuple[float, float]:
+    cpu, start = time.process_time(), time.perf_counter()
+    work()
+    return many / (time.perf_counter() - start), many / max(time.process_time() - cpu, 1e-9)
+
+
+def filled(
+    path: Path,
+    many: int,
+    given: filling.Read,
+    step: Callable[[int], object],
+    settings: Settings | None = None,
+) -> Sizes:
+    """Make a store of so many memories with codes; return what its file takes before and after the codes."""
+    quick = replace(settings or Settings(), background=False, synchronous="normal")
+    with Memory(path, settings=quick) as memory:
+        text = filling.fill(memory, Generator(), many, step)
+    instant = path.stat().st_size
+    with Memory(path, settings=quick) as memory:
+        filling.give_codes(memory, given, many, step)
+    return Sizes(many, text, instant, path.stat().st_size)
