@@ -59,8 +59,6 @@ def shell(tmp_path: Path) -> Shell:
 
 def commands(group: LazyGroup, name: str = "") -> Iterator[tuple[str, click.Command]]:
     for word in group.entries:
-        if word == "bench":
-            continue
         found = group.get_command(click.Context(group), word)
         assert found is not None
         yield f"{name}{word}", found

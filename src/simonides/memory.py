@@ -362,8 +362,8 @@ class Memory:
         fields = {"user": user, "agent": agent, "session": session, "project": project}
         scope = {name: checked_name(value, name) for name, value in fields.items() if value is not None}
         return self.ledger.list(
-            scope=Scope(**scope) if all(scope.values()) else self._scopes(scope), kinds=kinds, where=where, as_of=as_of, known_at=known_at, limit=limit, after=after,
-            newest_first=newest_first,
+            scope=Scope(**scope) if all(scope.values()) else self._scopes(scope), kinds=kinds, where=where,
+            as_of=as_of, known_at=known_at, limit=limit, after=after, newest_first=newest_first,
         )  # fmt: skip
 
     def history(self, id: str) -> builtins.list[Version]:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import random
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SEED = 7
 START = datetime(2024, 1, 1, 9, tzinfo=UTC)
@@ -21,61 +24,69 @@ SHIFT = 7
 """Makes questions touch as many memories as those about people's real chats do: a seventh, summed over its words."""
 
 NAMES = (
-    "Ana Ben Carla Dmitri Elif Farid Grace Hanna Ivo Jun Kemal Lena Marta Nils Olga Pavel Quentin Rosa Samir Tess Ulla"
-    " Viktor Wanda Xenia Yusuf Zoe Amara Bjorn Chiara Dong Esra Femi Greta Hugo Ines Jamal Kaito Leila Mikko Noor Oscar"
-    " Priya Rafael Sanna Tomas Uma Vera Wim Yara Zoltan"
+    "Ana Ben Carla Dmitri Elif Farid Grace Hanna Ivo Jun Kemal Lena Marta Nils Olga Pavel Quentin Rosa Samir"
+    " Tess Ulla Viktor Wanda Xenia Yusuf Zoe Amara Bjorn Chiara Dong Esra Femi Greta Hugo Ines Jamal Kaito"
+    " Leila Mikko Noor Oscar Priya Rafael Sanna Tomas Uma Vera Wim Yara Zoltan"
 ).split()
 THINGS = (
-    "report bicycle ticket garden laptop invoice recipe letter piano kitchen budget photo contract lamp jacket meeting"
-    " apartment server camera notebook bridge engine carpet passport medicine ladder menu sofa guitar printer window"
-    " heater backpack translation poster package drawing tent script mirror keyboard blanket telescope drill kettle"
-    " umbrella statue violin tractor lantern compass greenhouse barometer quilt kayak loom anvil sextant abacus gramophone"
+    "report bicycle ticket garden laptop invoice recipe letter piano kitchen budget photo contract lamp"
+    " jacket meeting apartment server camera notebook bridge engine carpet passport medicine ladder menu sofa"
+    " guitar printer window heater backpack translation poster package drawing tent script mirror keyboard"
+    " blanket telescope drill kettle umbrella statue violin tractor lantern compass greenhouse barometer quilt"
+    " kayak loom anvil sextant abacus gramophone"
 ).split()
 PLACES = (
-    "office kitchen station market school library harbour airport cellar clinic museum workshop garage park theatre"
-    " bakery lighthouse monastery shipyard orchard observatory quarry sawmill vineyard ferry planetarium aqueduct glacier"
-    " embassy courthouse stadium chapel canteen barracks aquarium sauna stables laundry pharmacy bookshop"
+    "office kitchen station market school library harbour airport cellar clinic museum workshop garage park"
+    " theatre bakery lighthouse monastery shipyard orchard observatory quarry sawmill vineyard ferry"
+    " planetarium aqueduct glacier embassy courthouse stadium chapel canteen barracks aquarium sauna stables"
+    " laundry pharmacy bookshop"
 ).split()
 TOWNS = (
-    "Lisbon Berlin Porto Vienna Utrecht Tbilisi Valparaiso Odessa Windhoek Samarkand Oslo Lyon Turin Ghent Krakow Bergen"
-    " Seville Dublin Malmo Riga Bern Split Nantes Leeds Cadiz Varna Graz Tartu Pisa Kyoto Quito Hanoi Accra Fez Aswan"
+    "Lisbon Berlin Porto Vienna Utrecht Tbilisi Valparaiso Odessa Windhoek Samarkand Oslo Lyon Turin Ghent"
+    " Krakow Bergen Seville Dublin Malmo Riga Bern Split Nantes Leeds Cadiz Varna Graz Tartu Pisa Kyoto Quito"
+    " Hanoi Accra Fez Aswan"
 ).split()
 QUALITIES = (
-    "new old small red broken blue quiet expensive heavy green second missing wooden bright borrowed dusty antique"
-    " waterproof striped fragile portable crooked handmade magnetic velvet rusty translucent lopsided ceremonial narrow"
-    " yellow empty frozen hollow painted silver spare folded cracked bitter enormous famous gentle humid ivory jagged"
+    "new old small red broken blue quiet expensive heavy green second missing wooden bright borrowed dusty"
+    " antique waterproof striped fragile portable crooked handmade magnetic velvet rusty translucent lopsided"
+    " ceremonial narrow yellow empty frozen hollow painted silver spare folded cracked bitter enormous famous"
+    " gentle humid ivory jagged"
 ).split()
 DEEDS = (
-    "found bought repaired sold moved cleaned forgot borrowed ordered lost painted returned packed measured finished"
-    " cancelled photographed restored polished translated insured weighed dismantled auctioned varnished calibrated"
-    " delivered praised sketched hid locked rented wrapped stored tested dropped welded copied donated traded sharpened"
+    "found bought repaired sold moved cleaned forgot borrowed ordered lost painted returned packed measured"
+    " finished cancelled photographed restored polished translated insured weighed dismantled auctioned"
+    " varnished calibrated delivered praised sketched hid locked rented wrapped stored tested dropped welded"
+    " copied donated traded sharpened"
 ).split()
 TOPICS = (
-    "rent weather dinner holidays deadline health training music taxes insurance politics baking chess astronomy"
-    " geology beekeeping calligraphy falconry origami numismatics bookbinding glassblowing cartography swimming pensions"
-    " vaccines traffic elections football poetry wages knitting genetics opera recycling archery sleep migration"
+    "rent weather dinner holidays deadline health training music taxes insurance politics baking chess"
+    " astronomy geology beekeeping calligraphy falconry origami numismatics bookbinding glassblowing"
+    " cartography swimming pensions vaccines traffic elections football poetry wages knitting genetics opera"
+    " recycling archery sleep migration"
 ).split()
 FIRST = (
-    "sea moon iron salt rain snow star stone fire wind copper paper glass river thunder honey silver winter summer night"
-    " morning harbour mountain forest desert cotton pepper marble amber cedar"
+    "sea moon iron salt rain snow star stone fire wind copper paper glass river thunder honey silver winter"
+    " summer night morning harbour mountain forest desert cotton pepper marble amber cedar"
 ).split()
 SECOND = (
-    "bridge wood bell cart fish root house mill stove rope chair clock horn pipe wheel shelf boat basket frame button"
-    " ribbon bench tower candle whistle hammer saddle barrel curtain hinge"
+    "bridge wood bell cart fish root house mill stove rope chair clock horn pipe wheel shelf boat basket"
+    " frame button ribbon bench tower candle whistle hammer saddle barrel curtain hinge"
 ).split()
 WHENS = (
     "yesterday; last week; on Monday; this morning; in spring; on Friday evening; two days ago; before lunch;"
-    " at the end of the month; in October; during the storm; after the concert; on the longest day; at low tide"
+    " at the end of the month; in October; during the storm; after the concert; on the longest day; at low"
+    " tide"
 ).split("; ")
 FEELINGS = (
-    "I am glad about it; it was too much; nobody expected that; we should do it again; I would rather not; it took ages;"
-    " that was cheap; my sister helped; the neighbours complained; it still smells of paint; the dog slept through it;"
-    " the bill comes later; it rained all day; we had soup afterwards; nobody wrote it down; the children laughed"
+    "I am glad about it; it was too much; nobody expected that; we should do it again; I would rather not; it"
+    " took ages; that was cheap; my sister helped; the neighbours complained; it still smells of paint; the"
+    " dog slept through it; the bill comes later; it rained all day; we had soup afterwards; nobody wrote it"
+    " down; the children laughed"
 ).split("; ")
 RARE = [first + second for second in SECOND for first in FIRST]
 """Nine hundred compounds, for the long tail of a vocabulary."""
 
-NOUNS = [*THINGS, *RARE]
+NOUNS: list[str] = [*THINGS, *RARE]
 
 PATTERNS = (
     "{who} {did} the {how} {thing} {when}, and {feeling}. Then we talked about {topic} on the way to the {place}.",
@@ -145,7 +156,7 @@ class Generator:
         )  # fmt: skip
         return text[0].upper() + text[1:]
 
-    def _draw(self, words: list[str]) -> str:
+    def _draw(self, words: Sequence[str]) -> str:
         """Draw a word by the law of Zipf and Mandelbrot: the n-th as often as 1 / (n + SHIFT)."""
         return self._random.choices(words, cum_weights=_zipf(len(words)))[0]
 

@@ -1,4 +1,4 @@
-"""Measures fresh processes: how long they take to start, and how much memory they take; measures nothing in this one."""
+"""Measures fresh processes: how long they take to start, and how much memory they take."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import TypedDict
 
 from simonides.bench import filling
 from simonides.bench.generate import USER, Generator
@@ -19,6 +20,13 @@ from simonides.settings import Settings
 WARM = 10
 TIERS = ("full", "instant")
 WHOLE, SPREAD = "one scope", "spread"
+
+
+class Whose(TypedDict, total=False):
+    """The scope of a search."""
+
+    user: str
+    project: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ def searched(
 
 def _searched(
     memory: Memory,
-    scopes: Callable[[], dict[str, str]],
+    scopes: Callable[[], Whose],
     generator: Generator,
     named: tuple[str, str, int, float],
     rounds: int,
@@ -84,7 +92,7 @@ def _searched(
     return Searched(tier, scope, many, middle(spells), steps, first, statistics.mean(hits))
 
 
-def _scopes(scope: str, many: int) -> Callable[[], dict[str, str]]:
+def _scopes(scope: str, many: int) -> Callable[[], Whose]:
     draw, users = Random(many), -(-many // USER)
     if scope == WHOLE:
         return lambda: {"project": filling.EVERYTHING}
@@ -92,7 +100,7 @@ def _scopes(scope: str, many: int) -> Callable[[], dict[str, str]]:
 
 
 def _steps(
-    memory: Memory, scopes: Callable[[], dict[str, str]], generator: Generator, times: int = 40
+    memory: Memory, scopes: Callable[[], Whose], generator: Generator, times: int = 40
 ) -> dict[str, float]:
     found: dict[str, list[float]] = defaultdict(list)
     for _ in range(times):

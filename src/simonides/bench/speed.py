@@ -32,11 +32,12 @@ LARGE = 1_000_000
 PROCESSES = 10_000
 """Memories in the store on which start-up time and memory are measured."""
 NOTE = (
-    "Memories and questions are made up by a seeded generator, about 22 words each; no question is asked twice, so its"
-    " embedding is part of every search. Of the larger stores the model read {read:,} memories; the others have codes of"
-    " these with noise on them. *One scope* is all memories, *spread* is one user of 100 memories among all users."
-    " Percentiles are of wall time, medians over {rounds} rounds; CPU is the mean of this process. Adds are durable:"
-    " SQLite's `synchronous=full`, one transaction each."
+    "Memories and questions are made up by a seeded generator, about 22 words a memory; no question is asked twice, so"
+    " its embedding is part of every search. Of the larger stores the model read {read:,} memories; the others have"
+    " codes of these with noise on them. *One scope* is all memories, *spread* is one user of 100 memories among all"
+    " users. Percentiles are of wall time, medians over {rounds} rounds; CPU is the mean of this process. Adds are"
+    " durable: SQLite's `synchronous=full`, one transaction each. The *first search* of a process reads the index from"
+    " the file."
 )
 
 

@@ -52,9 +52,16 @@ def spell(walls: list[float], cpu: float) -> Spell:
 
 def middle(spells: list[Spell]) -> Spell:
     """Return the median of each figure over several runs."""
+
+    def of(figure: Callable[[Spell], float]) -> float:
+        return statistics.median(map(figure, spells))
+
     return Spell(
         sum(one.count for one in spells),
-        *(statistics.median(getattr(one, name) for one in spells) for name in ("p50", "p95", "p99", "cpu")),
+        of(lambda one: one.p50),
+        of(lambda one: one.p95),
+        of(lambda one: one.p99),
+        of(lambda one: one.cpu),
     )
 
 

@@ -1,4 +1,4 @@
-"""Measures writing: single and batched adds, the full tier's reading, and what a file takes; knows no search's insides."""
+"""Measures writing: single and batched adds, the full tier's reading, and what a file takes; knows no search."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 
 from simonides.bench import filling
@@ -26,7 +25,8 @@ class Written:
     Attributes:
         alone: one `add`, nothing else going on.
         beside: one `add` while the model reads in the background, as by default.
-        follows: what a search takes longer for a memory added just before it.
+        unsafe: one `add` with synchronous=normal, which a power cut can undo.
+        follows: milliseconds that a search takes longer for a memory added just before it, the medians' difference.
         batch: memories a second with `add_many`.
         batch_cpu: the same by processor time.
         read: memories a second that the model reads, codes written; `read_cpu` by processor time of one core.
@@ -34,7 +34,8 @@ class Written:
 
     alone: Spell
     beside: Spell
-    follows: Spell
+    unsafe: Spell
+    follows: float
     batch: float
     batch_cpu: float
     read: float
@@ -45,7 +46,8 @@ class Written:
         return [
             ["one add, durable, found when it returns", *self.alone.cells()],
             ["the same while the model reads in the background", *self.beside.cells()],
-            ["what the next search takes longer for it", *self.follows.cells()],
+            ["the same with synchronous=normal, which a power cut can undo", *self.unsafe.cells()],
+            [f"the next search takes {digits(self.follows)} ms longer for it", *[""] * 4],
             [f"add_many: {digits(self.batch)} memories/s, {digits(self.batch_cpu)} by CPU time", *[""] * 4],
             [
                 f"the model reads {digits(self.read)} memories/s, {digits(self.read_cpu)} by CPU time",
@@ -79,7 +81,8 @@ def written(folder: Path, rounds: int) -> Written:
     """Measure writing in fresh stores."""
     alone: list[Spell] = []
     beside: list[Spell] = []
-    follows: list[Spell] = []
+    unsafe: list[Spell] = []
+    follows: list[float] = []
     batch: list[tuple[float, float]] = []
     read: list[tuple[float, float]] = []
     for number in range(rounds):
@@ -91,6 +94,10 @@ def written(folder: Path, rounds: int) -> Written:
             follows.append(_follows(memory, generator))
             rows = [_row(one) for one in generator.memories(BATCH)]
             batch.append(_rate(lambda given=rows, to=memory: to.add_many(given), BATCH))
+        quick = Settings(background=False, synchronous="normal")
+        with Memory(folder / f"unsafe-{number}.db", settings=quick) as memory:
+            _warm(memory, generator)
+            unsafe.append(timed(_adding(memory), generator.memories(SINGLE)))
         with Memory(folder / f"read-{number}.db", settings=Settings(background=False)) as memory:
             memory.add_many(_row(one) for one in generator.memories(WARM))
             memory.wait()
@@ -100,47 +107,44 @@ def written(folder: Path, rounds: int) -> Written:
             memory.add_many(_row(one) for one in generator.memories(WARM + SINGLE))
             beside.append(timed(_adding(memory), generator.memories(SINGLE // 2)))
     rates = [statistics.median(values) for values in (*zip(*batch, strict=True), *zip(*read, strict=True))]
-    return Written(middle(alone), middle(beside), middle(follows), *rates)
+    return Written(middle(alone), middle(beside), middle(unsafe), statistics.median(follows), *rates)
 
 
 def _warm(memory: Memory, generator: Generator) -> None:
     for one in generator.memories(WARM):
-        memory.add(**_row(one))
+        _add(memory, one)
 
 
 def _adding(memory: Memory) -> Callable[[Made], object]:
-    return lambda one: memory.add(**_row(one))
+    return lambda one: _add(memory, one)
+
+
+def _add(memory: Memory, one: Made) -> None:
+    memory.add(
+        one.text,
+        speaker=one.speaker,
+        at=one.at,
+        user=one.user,
+        session=one.session,
+        project=filling.EVERYTHING,
+    )
 
 
 def _row(one: Made) -> dict[str, object]:
     return {**one._asdict(), "project": filling.EVERYTHING}
 
 
-def _follows(memory: Memory, generator: Generator, times: int = 60) -> Spell:
-    """The difference between searching again, and searching again after an add."""
+def _follows(memory: Memory, generator: Generator, times: int = 60) -> float:
     question = generator.question()
     memory.search(question)
     again = timed(lambda _: memory.search(question), range(times))
-    made = generator.memories(times)
-    numbers = count()
     walls: list[float] = []
-    cpu = 0.0
-    for one in made:
-        memory.add(**_row(one))
-        spent, start = time.process_time(), time.perf_counter()
+    for one in generator.memories(times):
+        _add(memory, one)
+        start = time.perf_counter()
         memory.search(question)
-        walls.append(time.perf_counter() - start)
-        cpu += time.process_time() - spent
-        next(numbers)
-    after = sorted(walls)
-    return Spell(
-        times,
-        *(
-            1000 * after[int(share * times)] - before
-            for share, before in ((0.5, again.p50), (0.95, again.p95), (0.99, again.p99))
-        ),
-        1000 * cpu / times - again.cpu,
-    )
+        walls.append(1000 * (time.perf_counter() - start))
+    return statistics.median(walls) - again.p50
 
 
 def _rate(work: Callable[[], object], many: int) -> tuple[float, float]:

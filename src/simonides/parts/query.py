@@ -22,7 +22,7 @@ ASSISTANTS = frozenset(
 """Names under which the machine speaks."""
 
 FUZZY = 0.84
-"""How alike (difflib ratio) a word and a speaker's name must be; lets `Muhhamed` find `Muhammad`."""
+"""How alike (difflib ratio, doubled letters as one) a word and a speaker's name must be: `Muhhamed` finds `Muhammad`."""
 FUZZY_LETTERS = 5
 """Shorter names must match exactly: they are one letter from many words."""
 
@@ -32,6 +32,7 @@ _YOUR_WORDS = re.compile(
     r"creat\w*|generat\w*|show\w*|outlin\w*|response|reply|suggestion|recommendation|advice|list)\b",
     re.IGNORECASE,
 )
+_DOUBLED = re.compile(r"(.)\1+")
 _ME = re.compile(r"\b(?:i|me|my|mine|myself|we|us|our|ours)\b", re.IGNORECASE)
 
 
@@ -92,12 +93,13 @@ def named_speakers(question: Question, speakers: Iterable[str]) -> set[str]:
 def _alike(name: str, words: set[str]) -> bool:
     if len(name) < FUZZY_LETTERS:
         return False
+    bare = _DOUBLED.sub(r"\1", name)
     near = (
         word
         for word in words
         if word[0] == name[0] and abs(len(word) - len(name)) <= 2 and len(word) >= FUZZY_LETTERS
     )
-    return any(SequenceMatcher(None, name, word).ratio() >= FUZZY for word in near)
+    return any(SequenceMatcher(None, bare, _DOUBLED.sub(r"\1", word)).ratio() >= FUZZY for word in near)
 
 
 def is_user(speaker: str) -> bool:

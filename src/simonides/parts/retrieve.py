@@ -221,8 +221,9 @@ def _weights(read: States, channels: Channels) -> Floats:
 
 def _speakers(index: Index, question: Question, docs: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
     spoken = index.column("speaker")[docs]
-    present: NDArray[np.int32] = np.unique(spoken)
-    names = [index.speakers[code] for code in present.tolist()]
+    present = np.unique(spoken)
+    numbers: list[int] = present.tolist()
+    names = [index.speakers[number] for number in numbers]
     named = named_speakers(question, names)
     sign = np.array(
         [0.0 if not named or not name else 1.0 if name in named else -1.0 for name in names], np.float32

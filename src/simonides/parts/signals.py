@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 
+FILL = 10
+"""How many imaginary memories a small store is filled up with."""
+USUAL = {"words": (0.04, 0.08), "static": (0.06, 0.09), "full": (0.15, 0.055), "pooled": (0.15, 0.11)}
+"""Mean and deviation of what channels say of memories in general; between what LongMemEval and Letta show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What the channels say of the candidates; every array has one entry per candidate.
@@ -67,22 +73,22 @@ def signals(measured: Measured) -> Mapping[str, Floats]:
     m = measured
     reply, other = m.people * m.replies, m.people * (1 - m.replies)
     found: dict[str, Floats] = {
-        "words": standard(m.words),
+        "words": standard(m.words, USUAL["words"]),
         "coverage": m.coverage,
         "words_asked": standard(reply * m.words_before),
         "words_before": standard(other * m.words_before),
         "words_after": standard(m.people * m.words_after),
-        "static": standard(without_trend(m.static, m.length)),
+        "static": standard(without_trend(m.static, m.length), USUAL["static"]),
     }
     if m.full is not None:
         full = np.where(np.isnan(m.full), _like(m.static, m.full), m.full)
-        found["full"] = standard(without_trend(full, m.length))
+        found["full"] = standard(without_trend(full, m.length), USUAL["full"])
         found["full_level"] = np.clip(full, 0, 1)
         found["full_asked"] = standard(reply * m.full_before)
         found["full_before"] = standard(other * m.full_before)
     if m.pooled is not None:
         pooled = np.where(np.isnan(m.pooled), _like(m.static, m.pooled), m.pooled)
-        found["pooled"] = standard(pooled)
+        found["pooled"] = standard(pooled, USUAL["pooled"])
     found["named"] = m.named
     found["user"] = m.user
     found["assistant"] = m.assistant
@@ -95,21 +101,29 @@ def signals(measured: Measured) -> Mapping[str, Floats]:
     return {name: np.asarray(values, np.float32) for name, values in found.items()}
 
 
-def standard(values: Floats) -> Floats:
-    """Return values with mean 0 and deviation 1; all 0 when they are all alike."""
-    spread = values.std() if len(values) else 0.0
-    return (values - values.mean()) / spread if spread > 1e-6 else np.zeros_like(values)
+def standard(values: Floats, usual: tuple[float, float] | None = None) -> Floats:
+    """Return values in deviations from their mean; all 0 when they are all alike.
+
+    With `usual`, the mean and deviation of memories that have nothing to do with a question, a store of few memories
+    is filled up with `FILL` such ones: otherwise the only memory of a store would always be its average.
+    """
+    mean, variance = float(values.mean()), float(values.var())
+    if usual is not None:
+        known = len(values) / (len(values) + FILL)
+        between = (mean - usual[0]) ** 2 * known * (1 - known)
+        mean = known * mean + (1 - known) * usual[0]
+        variance = known * variance + (1 - known) * usual[1] ** 2 + between
+    spread = variance**0.5
+    return (values - mean) / spread if spread > 1e-6 else np.zeros_like(values)
 
 
 def without_trend(values: Floats, length: Floats) -> Floats:
-    """Return values minus what their length explains (least squares); a negative trend is left alone."""
-    if not len(values):
-        return values
+    """Return values minus what their length explains (least squares); a negative trend is left alone.
+
+    The trend is shrunk as if there were `FILL` more memories without one: two memories always lie on a line.
+    """
     centred = length - length.mean()
-    variance = float((centred * centred).mean())
-    if variance < 1e-6:
-        return values
-    slope = float((centred * (values - values.mean())).mean()) / variance
+    slope = float((centred * (values - values.mean())).sum()) / (float((centred * centred).sum()) + FILL)
     return values - max(slope, 0.0) * centred
 
 

@@ -7,9 +7,15 @@ import click
 from simonides.doors.verb import Entry, LazyGroup
 
 BENCH = {
-    "recall": Entry("Bench", "simonides.bench.recall:command", "Measure what is found, on public data sets."),
+    "recall": Entry(
+        "Bench",
+        "simonides.bench.recall:command",
+        "Measure what is found, on data sets whose evidence is known turn by turn.",
+    ),
     "speed": Entry(
-        "Bench", "simonides.bench.speed:command", "Measure how fast, how large, and against what limits."
+        "Bench",
+        "simonides.bench.speed:command",
+        "Measure how fast it writes and finds, how large it gets, and what the machine allows.",
     ),
 }
 
