@@ -67,13 +67,13 @@ HAND_ALL = {"named": 1.0, "user_wanted": 1.0, "assistant_wanted": 1.0, "date": 1
 
 GATE = {
     "full": {"top": 0.3, "meaning": 8, "pooled": 8, "coverage": 2, "static": 1, "terms": 1, "spoke": 0.5, "dated": 1.2,
-             "user": 0.5, "crowd": -0.3},
+             "user": 0.5},
     "pooled": {"top": 0.3, "pooled": 10, "coverage": 2, "static": 2, "terms": 1, "spoke": 0.5, "dated": 1.2,
-               "user": 0.5, "crowd": -0.3},
-    "instant": {"top": 0.6, "static": 5, "coverage": 3, "terms": 1.2, "crowd": -0.4},
-    "off": {"top": 0.6, "coverage": 6, "terms": 1.2, "crowd": -0.4},
+               "user": 0.5},
+    "instant": {"top": 0.6, "static": 5, "coverage": 3, "terms": 1.2},
+    "off": {"top": 0.6, "coverage": 6, "terms": 1.2},
 }  # fmt: skip
-"""Shape of the gate: both ways of measuring meaning count alike, what each alone misses differs from set to set."""
+"""Shape of the gate: both ways of measuring meaning count alike; what each alone misses differs from set to set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,54 +229,59 @@ def softmax(
     return weights
 
 
-def platt(scores: Floats, truth: NDArray[np.bool_], counts: Floats) -> tuple[float, float]:
-    """Return slope and offset that turn scores into log-odds (Platt, 1999); Newton's method."""
-    mean, spread = scores.mean(), scores.std()
-    inputs = np.stack([(scores - mean) / spread, np.ones_like(scores)], axis=1)
-    found = np.zeros(2)
+def platt(scores: Floats, crowds: Floats, truth: NDArray[np.bool_], counts: Floats) -> tuple[float, float, float]:
+    """Return slope, weight of the crowd and offset that turn scores into log-odds (Platt, 1999); Newton's method."""
+    means, spreads = [scores.mean(), crowds.mean()], [scores.std(), crowds.std()]
+    inputs = np.stack(
+        [(scores - means[0]) / spreads[0], (crowds - means[1]) / spreads[1], np.ones_like(scores)], axis=1
+    )
+    found = np.zeros(3)
     for _ in range(50):
         likely = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
         slope = inputs.T @ (counts * (likely - truth)) + 1e-6 * found
-        bend = (inputs * (counts * likely * (1 - likely))[:, None]).T @ inputs + 1e-6 * np.eye(2)
+        bend = (inputs * (counts * likely * (1 - likely))[:, None]).T @ inputs + 1e-6 * np.eye(3)
         found = found - np.linalg.solve(bend, slope)
-    return float(found[0] / spread), float(found[1] - found[0] * mean / spread)
+    by_score, by_crowd = float(found[0] / spreads[0]), float(found[1] / spreads[1])
+    return by_score, by_crowd, float(found[2] - by_score * means[0] - by_crowd * means[1])
 
 
 def finish(cases: dict[str, Cases], tier: str, weights: dict[str, float]) -> fuse.Fusion:
-    """Return the weights scaled to log-odds, with the gate fitted on top."""
+    """Return the weights scaled to log-odds, on stores of all sizes, with the gate fitted on top."""
     raw = fuse.Fusion(weights, 0.0, {}, 0.0)
-    scores, truth, counts = [], [], []
+    drawn = np.random.default_rng(0)
+    scores, crowds, truth, counts = [], [], [], []
     for name in FITTED:
         own = cases[name].own
-        for case in own:
+        for case in (cut(case, size, drawn) for size in SIZES for case in own):
             found = raw.logits(signals.signals(as_tier(case.measured, tier))).astype(np.float64)
             best = np.argsort(-found, kind="stable")[:30]
             scores.append(found[best])
+            crowds.append(np.full(len(best), np.log1p(len(found))))
             truth.append(case.gold[best])
             counts.append(np.full(len(best), 1 / len(own)))
-    slope, bias = platt(np.concatenate(scores), np.concatenate(truth), np.concatenate(counts))
-    scaled = {name: round(weight * slope, 4) for name, weight in weights.items()}
+    slope, crowd, bias = platt(*(np.concatenate(values) for values in (scores, crowds, truth, counts)))
+    scaled = {name: round(weight * slope, 4) for name, weight in weights.items()} | {"crowd": round(crowd, 4)}
     return gate(cases, tier, fuse.Fusion(scaled, round(bias, 4), GATE[tier], 0.0))
 
 
 def gate(cases: dict[str, Cases], tier: str, fusion: fuse.Fusion) -> fuse.Fusion:
     """Return the fusion with its gate scaled, and the threshold that lets `KEPT` of the answerable through."""
     drawn = np.random.default_rng(0)
-    scores, truth, counts = [], [], []
+    scores, crowds, truth, counts = [], [], [], []
     for name in FITTED:
         for size in SIZES:
             for answerable, some in ((True, cases[name].own), (False, cases[name].other)):
-                found = [shape(cut(case, size, drawn), tier, fusion) for case in some if len(case.gold)]
-                scores.extend(found)
-                truth.extend([answerable] * len(found))
-                counts.extend([1 / len(found)] * len(found))
-    scored, known = np.array(scores), np.array(truth)
-    slope, bias = platt(scored, known, np.array(counts))
-    scaled = {name: round(weight * slope, 4) for name, weight in GATE[tier].items()} | {
-        "bias": round(bias, 4)
-    }
-    threshold = float(np.quantile(1 / (1 + np.exp(-(slope * scored[known] + bias))), 1 - KEPT))
-    return dataclasses.replace(fusion, gate_weights=scaled, threshold=round(threshold, 3))
+                cuts = [cut(case, size, drawn) for case in some if len(case.gold)]
+                scores.extend(shape(case, tier, fusion) for case in cuts)
+                crowds.extend(np.log1p(len(case.gold)) for case in cuts)
+                truth.extend([answerable] * len(cuts))
+                counts.extend([1 / len(cuts)] * len(cuts))
+    scored, crowded, known = np.array(scores), np.array(crowds), np.array(truth)
+    slope, crowd, bias = platt(scored, crowded, known, np.array(counts))
+    scaled = {name: round(weight * slope, 4) for name, weight in GATE[tier].items()}
+    scaled |= {"crowd": round(crowd, 4), "bias": round(bias, 4)}
+    sure = 1 / (1 + np.exp(-(slope * scored[known] + crowd * crowded[known] + bias)))
+    return dataclasses.replace(fusion, gate_weights=scaled, threshold=round(float(np.quantile(sure, 1 - KEPT)), 3))
 
 
 def shape(case: Case, tier: str, fusion: fuse.Fusion) -> float:

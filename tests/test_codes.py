@@ -202,9 +202,7 @@ def test_a_vector_survives_its_eight_bits(seed: int, many: int, size: float) -> 
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 255)), max_size=20), st.integers(0, 255)
-)
+@given(st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 255)), max_size=20), st.integers(0, 255))
 def test_terms_survive_their_bytes(entries: list[tuple[int, int]], flags: int) -> None:
     keys, counts = (np.array([one[i] for one in entries], np.int64) for i in range(2))
     blob = pack_words(keys.astype(np.uint32), counts.astype(np.uint8), flags)

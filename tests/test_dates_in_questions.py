@@ -96,7 +96,10 @@ def test_the_last_one_is_over_and_the_next_one_has_not_begun(unit: str, now: dat
         assert last < following or unit == "night"
         assert following <= now.date()
     length = (last - first).days + 1
-    assert length in {"week": {7}, "month": {28, 29, 30, 31}, "year": {365, 366}, "weekend": {2}, "night": {1}}[unit]
+    assert (
+        length
+        in {"week": {7}, "month": {28, 29, 30, 31}, "year": {365, 366}, "weekend": {2}, "night": {1}}[unit]
+    )
     assert (now.date() - last).days <= {"week": 7, "month": 31, "year": 366, "weekend": 7, "night": 1}[unit]
 
 
@@ -106,7 +109,10 @@ WORDS = st.sampled_from(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(WORDS, max_size=8).map(" ".join), NOWS | st.sampled_from([datetime.min, datetime.max]))
+@given(
+    st.lists(WORDS, max_size=8).map(" ".join),
+    NOWS | st.sampled_from([datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]),
+)
 def test_any_words_give_spans_in_order_and_no_error(text: str, now: datetime) -> None:
     found = find_dates(text, now.replace(tzinfo=UTC))
     assert all(one.start < one.end and one.start.tzinfo is UTC and one.words in text for one in found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,15 @@ from hypothesis import strategies as st
 from simonides.clock import FOREVER, FrozenClock, micros, new_id
 from simonides.errors import SimonidesError
 from simonides.ledger import Code, Ledger
-from simonides.ledger.index import CODE_BYTES, ELSEWHERE, NONE_YET, Believed, Index, pack_vector, unpack_vectors
+from simonides.ledger.index import (
+    CODE_BYTES,
+    ELSEWHERE,
+    NONE_YET,
+    Believed,
+    Index,
+    pack_vector,
+    unpack_vectors,
+)
 from simonides.parts import analyse
 from simonides.parts.query import is_assistant, is_user
 from simonides.settings import Settings
@@ -29,7 +37,12 @@ from simonides.types import Add, Change, Restore, Retire, Scope, Supersede
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 DIMENSION = 16
 IDENTITY = {"name": "test", "dimension": DIMENSION}
-SCOPES = [Scope(), Scope(user="ann"), Scope(user="bob", session="s1"), Scope(user="ann", session="s1", project="p")]
+SCOPES = [
+    Scope(),
+    Scope(user="ann"),
+    Scope(user="bob", session="s1"),
+    Scope(user="ann", session="s1", project="p"),
+]
 KINDS = ["turn", "fact", "note"]
 
 
@@ -43,7 +56,7 @@ def open_index(ledger: Ledger, *, model: bool = False) -> Index:
 
 
 @contextmanager
-def opened(many: int = 1) -> Iterator[tuple[FrozenClock, list[Ledger]]]:
+def opened(many: int = 1) -> Generator[tuple[FrozenClock, list[Ledger]]]:
     with TemporaryDirectory() as folder:
         clock = FrozenClock(NOW)
         ledgers = [open_ledger(Path(folder) / "memory.db", clock) for _ in range(many)]
@@ -81,7 +94,9 @@ def allowed(index: Index, asked: dict[str, str], believed: Believed, now: int) -
 
 DAYS = st.integers(0, 20).map(lambda day: NOW + timedelta(days=day - 10))
 ASKED = st.dictionaries(
-    st.sampled_from(["user", "session", "project"]), st.sampled_from(["", "ann", "bob", "s1", "nobody"]), max_size=2
+    st.sampled_from(["user", "session", "project"]),
+    st.sampled_from(["", "ann", "bob", "s1", "nobody"]),
+    max_size=2,
 )
 BELIEVED = st.builds(
     Believed,
@@ -106,7 +121,9 @@ def changed(verb: str, place: int, at: datetime, ids: list[str]) -> Change | Non
         case "add":
             ids.append(new_id())
             kind = KINDS[place % 3]
-            return Add(ids[-1], f"words {place} and more", at, kind=kind, scope=SCOPES[place % 4], speaker="Ann")
+            return Add(
+                ids[-1], f"words {place} and more", at, kind=kind, scope=SCOPES[place % 4], speaker="Ann"
+            )
         case "update" if id:
             return Supersede(id, f"other words {place}", at)
         case "correct" if id:
@@ -115,7 +132,8 @@ def changed(verb: str, place: int, at: datetime, ids: list[str]) -> Change | Non
             return Retire(id, at)
         case "restore" if id:
             return Restore(id)
-    return None
+        case _:
+            return None
 
 
 @settings(max_examples=30, deadline=None)
@@ -135,7 +153,9 @@ def test_two_indexes_allow_what_the_store_would(steps: list[Any], questions: lis
                 except SimonidesError:  # it had ended already; the store says so, and nothing was written
                     continue
             asked, believed, now = questions[number % 3]
-            assert allowed(early, asked, believed, micros(now)) == expected(other, asked, believed, micros(now))
+            assert allowed(early, asked, believed, micros(now)) == expected(
+                other, asked, believed, micros(now)
+            )
         for asked, believed, now in [*questions, ({}, Believed(), clock.now())]:
             wanted = expected(writer, asked, believed, micros(now))
             assert allowed(early, asked, believed, micros(now)) == wanted
@@ -171,7 +191,7 @@ def assert_words(index: Index, ledger: Ledger) -> None:
 def code(row: int, chance: np.random.Generator) -> Code:
     vector = chance.normal(size=DIMENSION).astype(np.float32)
     states = chance.integers(0, 256, int(chance.integers(0, 5)) * CODE_BYTES, np.uint8)
-    return Code(row, pack_vector(vector / np.linalg.norm(vector)), states.tobytes(), b"")
+    return Code(row, pack_vector(vector / np.float32(np.linalg.norm(vector))), states.tobytes(), b"")
 
 
 def assert_codes(index: Index, ledger: Ledger, chance: np.random.Generator) -> None:
@@ -198,7 +218,10 @@ def assert_codes(index: Index, ledger: Ledger, chance: np.random.Generator) -> N
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["held", "read from the store"])
 @settings(max_examples=12, deadline=None)
-@given(steps=st.lists(st.sampled_from(["add", "code", "again", "update", "drop", "ask"]), max_size=14), seed=st.integers(0, 999))
+@given(
+    steps=st.lists(st.sampled_from(["add", "code", "again", "update", "drop", "ask"]), max_size=14),
+    seed=st.integers(0, 999),
+)
 def test_codes_are_those_of_the_store(elsewhere: bool, steps: list[str], seed: int) -> None:
     chance = np.random.default_rng(seed)
     with opened(2) as (clock, (writer, reader)):
@@ -238,7 +261,9 @@ def test_another_model_is_never_read_as_this_one(tmp_path: Path) -> None:
     assert_codes(index, writer, chance)
     writer.drop_derived("codes")
     other = writer.model_id({"name": "other", "dimension": 8}, create=True)
-    assert other != index.model, "a process that still reads with the first must not write under the number of the second"
+    assert other != index.model, (
+        "a process that still reads with the first must not write under the second's number"
+    )
     writer.put_codes(other, [Code(row, pack_vector(np.ones(8, np.float32)), b"", b"") for row in (1, 2, 3)])
     index.follow()
     assert index.codes(np.arange(3))[1].tolist() == [NONE_YET] * 3
@@ -286,7 +311,11 @@ def test_nothing_is_asked_of_the_store_when_nothing_was_committed(tmp_path: Path
     statements: list[str] = []
     clock = FrozenClock(NOW)
     ledger = Ledger(
-        tmp_path / "memory.db", clock=clock, settings=Settings(), analyse=analyse.lexical, tracer=statements.append
+        tmp_path / "memory.db",
+        clock=clock,
+        settings=Settings(),
+        analyse=analyse.lexical,
+        tracer=statements.append,
     )
     index = open_index(ledger)
     ledger.apply([Add(new_id(), "words", NOW)])
@@ -306,7 +335,9 @@ def test_rows_of_new_scopes_arrive_whole_while_somebody_follows(tmp_path: Path) 
     def write() -> None:
         for place in range(250):
             scope = Scope(user=f"u{place}", session=f"s{place}")
-            writer.apply([Add(new_id(), f"one {place}", NOW, scope=scope), Add(new_id(), "two", NOW, scope=scope)])
+            writer.apply(
+                [Add(new_id(), f"one {place}", NOW, scope=scope), Add(new_id(), "two", NOW, scope=scope)]
+            )
         done.set()
 
     thread = threading.Thread(target=write)
@@ -352,7 +383,9 @@ def test_codes_given_to_rows_while_an_index_follows_are_not_missed(tmp_path: Pat
 
 def talk(ledger: Ledger, session: str, speakers: Sequence[str]) -> None:
     scope = Scope(session=session)
-    ledger.apply([Add(new_id(), f"word {s}", NOW, scope=scope, speaker=name) for s, name in enumerate(speakers)])
+    ledger.apply(
+        [Add(new_id(), f"word {s}", NOW, scope=scope, speaker=name) for s, name in enumerate(speakers)]
+    )
 
 
 def test_neighbours_are_the_turns_before_and_after_in_the_session() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,9 @@ def test_many_small_adds_are_frozen_and_merged_without_loss(asking: int) -> None
             key = chance.integers(0, 60, 3).astype(np.uint32)
             assert found(postings, key) == model.find(key.tolist())
     assert found(postings, every) == model.find(every.tolist())
-    assert asking == 1 or adds * 20 > 4 * TAIL_ENTRIES, "enough entries that the tail was frozen several times"
+    assert asking == 1 or adds * 20 > 4 * TAIL_ENTRIES, (
+        "enough entries that the tail was frozen several times"
+    )
 
 
 def test_a_document_at_a_time_in_bulk_leaves_few_segments() -> None:
@@ -104,7 +107,7 @@ def test_a_document_at_a_time_in_bulk_leaves_few_segments() -> None:
     every = np.arange(500, dtype=np.uint32)
     assert found(postings, every) == model.find(every.tolist())
     sizes = [len(segment.docs) for segment in postings._segments]
-    assert all(one >= MERGE_RATIO * next_ for one, next_ in zip(sizes, sizes[1:], strict=False))
+    assert all(one >= MERGE_RATIO * next_ for one, next_ in pairwise(sizes))
     assert len(sizes) < 12
     assert postings.bytes() < 40 * 20_000
 

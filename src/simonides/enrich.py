@@ -49,7 +49,6 @@ class Enricher:
         self._thread: threading.Thread | None = None
         self._failed: Exception | None = None
         self._closed = False
-        self._checked = False
 
     @property
     def active(self) -> bool:
@@ -74,19 +73,15 @@ class Enricher:
             return self._reader
 
     def wake(self) -> None:
-        """Let the background look for work; starts it when it does not run and there is some."""
+        """Let the background look for work; starts it when it does not run."""
         if not self.active or not self._settings.background or self._closed or self._failed is not None:
             return
-        if self._thread is None or not self._thread.is_alive():
-            with self._lock:
-                if self._checked and not self._work.is_set() and self._thread is not None:
-                    return
-                if self._thread is None or not self._thread.is_alive():
-                    self._thread = threading.Thread(
-                        target=_run, args=(weakref.ref(self),), name="simonides", daemon=True
-                    )
-                    self._thread.start()
-                    atexit.register(_stop_at_exit, weakref.ref(self))
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                run = threading.Thread(target=_run, args=(weakref.ref(self),), name="simonides", daemon=True)
+                self._thread = run
+                run.start()
+                atexit.register(_stop_at_exit, weakref.ref(self))
         self._work.set()
 
     def drain(self, timeout: float | None, step: Callable[[int], object]) -> int:

@@ -62,7 +62,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `scripts/figures.py` reads it; the machine as a line, and in full among the details."""
-        return {
+        whole = {
             "title": self.title,
             "command": self.command,
             "made": self.made,
@@ -73,6 +73,7 @@ class Report:
             "summary": [asdict(line) for line in self.summary],
             "details": {**self.details, "machine": asdict(self.machine)},
         }
+        return json.loads(json.dumps(whole, default=plain))
 
     def as_markdown(self) -> str:
         """Return it as a page."""
@@ -85,7 +86,7 @@ class Report:
         """Write both forms into a folder, which is made; return the files."""
         folder.mkdir(parents=True, exist_ok=True)
         figures, page = folder / f"{self.name}.json", folder / f"{self.name}.md"
-        figures.write_text(json.dumps(self.as_json(), indent=1, default=plain) + "\n", "utf-8")
+        figures.write_text(json.dumps(self.as_json(), indent=1) + "\n", "utf-8")
         page.write_text(self.as_markdown(), "utf-8")
         return figures, page
 

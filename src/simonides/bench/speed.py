@@ -80,7 +80,7 @@ class Measured:
     "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeat each so often."
 )
 @click.option(
-    "--asked", type=click.IntRange(min=10), default=200, show_default=True, help="Questions a round."
+    "--asked", type=click.IntRange(min=10), default=200, show_default=True, help="Questions and adds a round."
 )
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the stores.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
@@ -128,7 +128,7 @@ def _measure(folder: Path, sizes: Sequence[int], rounds: int, asked: int, ticker
     ticker.show("the machine's limits ...")
     machine = limits(folder, Generator(2))
     ticker.show("writing ...")
-    measured = Measured(machine, writing.written(folder, rounds))
+    measured = Measured(machine, writing.written(folder, rounds, asked))
     ticker.show("the model reads ...")
     given = filling.read(Generator().memories(min(filling.READ, max(sizes))))
     for many in sizes:

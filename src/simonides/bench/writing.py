@@ -14,7 +14,6 @@ from simonides.bench.timing import Spell, digits, middle, timed
 from simonides.memory import Memory
 from simonides.settings import Settings
 
-SINGLE, BATCH, READ = 400, 5_000, 512
 WARM = 50
 
 
@@ -77,8 +76,9 @@ class Sizes:
         return [f"{many:,}", *(f"{part / many:,.0f}" for part in parts)]
 
 
-def written(folder: Path, rounds: int) -> Written:
-    """Measure writing in fresh stores."""
+def written(folder: Path, rounds: int, times: int) -> Written:
+    """Measure writing in fresh stores: so many single adds, twenty times as many at once, twice as many read."""
+    batched, read_at_once = 20 * times, 2 * times
     alone: list[Spell] = []
     beside: list[Spell] = []
     unsafe: list[Spell] = []
@@ -90,22 +90,22 @@ def written(folder: Path, rounds: int) -> Written:
         path = folder / f"write-{number}.db"
         with Memory(path, settings=Settings(background=False)) as memory:
             _warm(memory, generator)
-            alone.append(timed(_adding(memory), generator.memories(SINGLE)))
+            alone.append(timed(_adding(memory), generator.memories(times)))
             follows.append(_follows(memory, generator))
-            rows = [_row(one) for one in generator.memories(BATCH)]
-            batch.append(_rate(lambda given=rows, to=memory: to.add_many(given), BATCH))
+            rows = [_row(one) for one in generator.memories(batched)]
+            batch.append(_rate(lambda given=rows, to=memory: to.add_many(given), batched))
         quick = Settings(background=False, synchronous="normal")
         with Memory(folder / f"unsafe-{number}.db", settings=quick) as memory:
             _warm(memory, generator)
-            unsafe.append(timed(_adding(memory), generator.memories(SINGLE)))
+            unsafe.append(timed(_adding(memory), generator.memories(times)))
         with Memory(folder / f"read-{number}.db", settings=Settings(background=False)) as memory:
             memory.add_many(_row(one) for one in generator.memories(WARM))
             memory.wait()
-            memory.add_many(_row(one) for one in generator.memories(READ))
-            read.append(_rate(memory.wait, READ))
+            memory.add_many(_row(one) for one in generator.memories(read_at_once))
+            read.append(_rate(memory.wait, read_at_once))
         with Memory(folder / f"beside-{number}.db") as memory:
-            memory.add_many(_row(one) for one in generator.memories(WARM + SINGLE))
-            beside.append(timed(_adding(memory), generator.memories(SINGLE // 2)))
+            memory.add_many(_row(one) for one in generator.memories(WARM + times))
+            beside.append(timed(_adding(memory), generator.memories(times // 2)))
     rates = [statistics.median(values) for values in (*zip(*batch, strict=True), *zip(*read, strict=True))]
     return Written(middle(alone), middle(beside), middle(unsafe), statistics.median(follows), *rates)
 

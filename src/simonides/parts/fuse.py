@@ -44,6 +44,7 @@ GROUPS = {
     "question": "form",
     "question_to_machine": "form",
     "length": "form",
+    "crowd": "form",
 }
 """Under which share of a hit each signal is shown."""
 

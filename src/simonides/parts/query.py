@@ -22,7 +22,7 @@ ASSISTANTS = frozenset(
 """Names under which the machine speaks."""
 
 FUZZY = 0.84
-"""How alike (difflib ratio, doubled letters as one) a word and a speaker's name must be: `Muhhamed` finds `Muhammad`."""
+"""How alike (difflib ratio, doubled letters as one) a word and a speaker's name must be: `Muhhamed` is `Muhammad`."""
 FUZZY_LETTERS = 5
 """Shorter names must match exactly: they are one letter from many words."""
 

@@ -69,7 +69,11 @@ class Measured:
 
 
 def signals(measured: Measured) -> Mapping[str, Floats]:
-    """Return the named signals of the candidates, in a fixed order."""
+    """Return the named signals of the candidates, in a fixed order.
+
+    `crowd`, how many candidates there are, is the same for all of them: it orders nothing, and it helps to tell how
+    likely the best of few is evidence.
+    """
     m = measured
     reply, other = m.people * m.replies, m.people * (1 - m.replies)
     found: dict[str, Floats] = {
@@ -98,6 +102,7 @@ def signals(measured: Measured) -> Mapping[str, Floats]:
     found["question"] = m.asks * m.people
     found["question_to_machine"] = m.asks * (1 - m.people)
     found["length"] = m.length
+    found["crowd"] = np.full_like(m.length, np.log1p(len(m.length)))
     return {name: np.asarray(values, np.float32) for name, values in found.items()}
 
 
@@ -107,6 +112,8 @@ def standard(values: Floats, usual: tuple[float, float] | None = None) -> Floats
     With `usual`, the mean and deviation of memories that have nothing to do with a question, a store of few memories
     is filled up with `FILL` such ones: otherwise the only memory of a store would always be its average.
     """
+    if not len(values):
+        return values
     mean, variance = float(values.mean()), float(values.var())
     if usual is not None:
         known = len(values) / (len(values) + FILL)
@@ -122,6 +129,8 @@ def without_trend(values: Floats, length: Floats) -> Floats:
 
     The trend is shrunk as if there were `FILL` more memories without one: two memories always lie on a line.
     """
+    if not len(values):
+        return values
     centred = length - length.mean()
     slope = float((centred * (values - values.mean())).sum()) / (float((centred * centred).sum()) + FILL)
     return values - max(slope, 0.0) * centred

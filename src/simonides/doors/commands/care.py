@@ -32,13 +32,19 @@ from simonides.types import Json
     ),
 )
 @click.option("--settings", is_flag=True, help="List the settings: value, where it comes from, what it does.")
-def where(desk: Desk, *, settings: bool) -> None:
+@click.option(
+    "--migrations", is_flag=True, help="Dry run: list what opening the file would migrate; opens nothing."
+)
+def where(desk: Desk, *, settings: bool, migrations: bool) -> None:
     """Print the one file that holds it all.
 
     It is --path, else SIMONIDES_PATH, else `.simonides/memory.db` of the project around you if that
     exists, else one file in your data folder. Nothing is kept anywhere else.
     """
     place = desk.place
+    if migrations:
+        _migrations(desk, place)
+        return
     if not settings:
         answer: dict[str, Json] = {"path": str(place), "exists": place.exists()}
         desk.answer(answer, lambda paper: paper.line(str(place)))
@@ -54,6 +60,22 @@ def where(desk: Desk, *, settings: bool) -> None:
         paper.then("simonides --set meaning=instant search ...", "export SIMONIDES_MEANING=instant")
 
     desk.answer({"path": str(place), "settings": [*rows]}, people)
+
+
+def _migrations(desk: Desk, place: Path) -> None:
+    """Show the steps that opening the file would take; each is one transaction, after a backup of the file."""
+    from simonides.ledger.migrations import pending
+
+    steps = pending(place)
+    rows: list[Json] = [{"version": step.number, "what": step.name} for step in steps]
+    what = "make the file" if not place.exists() else f"back up to {place.name}.v<N>.backup, then migrate"
+
+    def people(paper: Paper) -> None:
+        paper.line(f"Opening {place} would {what}:" if steps else f"{place} is up to date.")
+        for step in steps:
+            paper.line(f"  {step.number}  {step.name}")
+
+    desk.answer({"path": str(place), "exists": place.exists(), "migrations": rows}, people)
 
 
 def _settings() -> list[tuple[str, str]]:

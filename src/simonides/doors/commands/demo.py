@@ -176,8 +176,8 @@ def _import(tour: Tour) -> None:
 
 
 def _ask(tour: Tour) -> None:
-    query = "what must Biscuit not eat?"
-    tour.step("Ask, in other words than were used", f'search "{query}"')
+    query = "does Nora eat meat?"
+    tour.step("Ask, and get the latest word", f'search "{query}"')
     tour.ask(query)
     query = "why did Lantern switch to SQLite?"
     tour.step("Ask for the reason of a decision", f'search "{query}"')
@@ -205,7 +205,7 @@ def _contradict(tour: Tour) -> str:
 
 
 def _explain(tour: Tour) -> None:
-    query = "when is the launch of Lantern?"
+    query = "how did Sam do in the Portuguese exam?"
     tour.step(
         "See why", f'explain "{query}"', "Each hit says what made it one; what was dropped says why not."
     )
@@ -229,7 +229,7 @@ def _refuse(tour: Tour) -> None:
 
 
 def _undo(tour: Tour) -> None:
-    query = "which day does the boiler man come?"
+    query = "when is the boiler replaced?"
     tour.step("Retire a memory, and bring it back", f'search "{query}"')
     hits = tour.ask(query, show=1)
     if not hits:
