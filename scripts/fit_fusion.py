@@ -229,7 +229,9 @@ def softmax(
     return weights
 
 
-def platt(scores: Floats, crowds: Floats, truth: NDArray[np.bool_], counts: Floats) -> tuple[float, float, float]:
+def platt(
+    scores: Floats, crowds: Floats, truth: NDArray[np.bool_], counts: Floats
+) -> tuple[float, float, float]:
     """Return slope, weight of the crowd and offset that turn scores into log-odds (Platt, 1999); Newton's method."""
     means, spreads = [scores.mean(), crowds.mean()], [scores.std(), crowds.std()]
     inputs = np.stack(
@@ -281,7 +283,9 @@ def gate(cases: dict[str, Cases], tier: str, fusion: fuse.Fusion) -> fuse.Fusion
     scaled = {name: round(weight * slope, 4) for name, weight in GATE[tier].items()}
     scaled |= {"crowd": round(crowd, 4), "bias": round(bias, 4)}
     sure = 1 / (1 + np.exp(-(slope * scored[known] + crowd * crowded[known] + bias)))
-    return dataclasses.replace(fusion, gate_weights=scaled, threshold=round(float(np.quantile(sure, 1 - KEPT)), 3))
+    return dataclasses.replace(
+        fusion, gate_weights=scaled, threshold=round(float(np.quantile(sure, 1 - KEPT)), 3)
+    )
 
 
 def shape(case: Case, tier: str, fusion: fuse.Fusion) -> float:

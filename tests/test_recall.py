@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,8 @@ WORDS = "bicycle garden piano winter bread river letter window doctor island can
 
 
 def instant(**settings: Any) -> Settings:
-    return Settings(**({"meaning": "instant", "synchronous": "normal", "gate": 0.0, "fusion": "hand"} | settings))
+    plain: dict[str, Any] = {"meaning": "instant", "synchronous": "normal", "gate": 0.0, "fusion": "hand"}
+    return Settings(**(plain | settings))
 
 
 @pytest.fixture
@@ -42,11 +43,12 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
 
 
 @contextmanager
-def opened(**settings: Any) -> Iterator[tuple[Memory, FrozenClock]]:
+def opened(**settings: Any) -> Generator[tuple[Memory, FrozenClock]]:
     clock = FrozenClock(NOW)
-    with TemporaryDirectory() as folder, Memory(
-        Path(folder) / "memory.db", clock=clock, settings=instant(**settings)
-    ) as memory:
+    with (
+        TemporaryDirectory() as folder,
+        Memory(Path(folder) / "memory.db", clock=clock, settings=instant(**settings)) as memory,
+    ):
         yield memory, clock
 
 
@@ -65,7 +67,9 @@ WITHIN = st.fixed_dictionaries(
         "user": USERS,
         "session": st.sampled_from(["s", ""]),
         "kinds": st.lists(KINDS, min_size=1, max_size=2),
-        "where": st.sampled_from([{"stars": {"gte": 2}}, {"stars": 1}, {"or": [{"stars": 0}, {"none": {"exists": True}}]}]),
+        "where": st.sampled_from(
+            [{"stars": {"gte": 2}}, {"stars": 1}, {"or": [{"stars": 0}, {"none": {"exists": True}}]}]
+        ),
         "as_of": st.integers(-3, 12).map(lambda day: NOW + day * DAY / 2),
         "known_at": st.integers(0, 10).map(lambda day: NOW + day * DAY),
     },
@@ -82,8 +86,10 @@ def test_candidates_are_exactly_what_the_filters_leave(steps: list[Any], asked: 
             clock.advance(days=1)
             text, at = f"{chance.choice(WORDS)} {number}", clock.now() - chance.randint(0, 2) * DAY
             if verb == "add" or not ids:
-                scope = {"user": user, "session": "s" if stars % 2 else ""}
-                ids += memory.add(text, kind=kind, at=at, metadata={"stars": stars}, **scope).ids
+                session = "s" if stars % 2 else ""
+                ids += memory.add(
+                    text, kind=kind, at=at, metadata={"stars": stars}, user=user, session=session
+                ).ids
                 continue
             try:
                 id = chance.choice(ids)
@@ -104,13 +110,18 @@ def test_another_users_memories_are_no_candidates_in_a_large_store_either(memory
     assert retrieve.WHOLE < 1800
     chance = random.Random(4)
     rows = [
-        {"text": f"{chance.choice(WORDS)} {chance.choice(WORDS)} number {n}", "user": "ann" if n % 10 else "bob"}
+        {
+            "text": f"{chance.choice(WORDS)} {chance.choice(WORDS)} number {n}",
+            "user": "ann" if n % 10 else "bob",
+        }
         for n in range(2000)
     ]
     rows[777] |= {"text": "the xylophone is in the attic", "user": "ann"}
     rows[770] |= {"text": "the xylophone is on the roof", "user": "bob"}
     memory.add_many(rows)
-    assert texts(memory.search("where is the xylophone", k=1, user="ann")) == ["the xylophone is in the attic"]
+    assert texts(memory.search("where is the xylophone", k=1, user="ann")) == [
+        "the xylophone is in the attic"
+    ]
     assert texts(memory.search("where is the xylophone", k=1, user="bob")) == ["the xylophone is on the roof"]
     shown = memory.explain("where is the xylophone", user="ann", k=30)
     assert {one.memory.scope.user for one in (*shown.hits, *shown.dropped)} == {"ann"}
@@ -179,11 +190,15 @@ def test_bm25_equals_the_slow_reference(texts: list[list[str]], seed: int) -> No
 @pytest.mark.parametrize("meaning", ["instant", "off"])
 def test_a_score_is_the_sigmoid_of_its_shares_and_the_bias(fusion: str, meaning: str) -> None:
     with opened(fusion=fusion, meaning=meaning) as (memory, _):
-        memory.add_many({"text": f"{word} and {other}", "speaker": word} for word in WORDS for other in WORDS[:3])
+        memory.add_many(
+            {"text": f"{word} and {other}", "speaker": word} for word in WORDS for other in WORDS[:3]
+        )
         bias = fuse.fusion(f"{fusion}-{meaning}").bias
         shown = memory.explain("What did bicycle say about the piano yesterday?", k=9)
         hits = memory.search("What did bicycle say about the piano yesterday?", k=9)
-        assert [(hit.memory.id, hit.score) for hit in hits] == [(hit.memory.id, hit.score) for hit in shown.hits]
+        assert [(hit.memory.id, hit.score) for hit in hits] == [
+            (hit.memory.id, hit.score) for hit in shown.hits
+        ]
         for one in (*shown.hits, *shown.dropped):
             logit = max(-30.0, min(30.0, bias + sum(one.shares.values())))
             assert one.score == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-4)
@@ -263,7 +278,9 @@ def test_every_candidate_has_a_reason(memory: Memory) -> None:
     shown = memory.explain("What did Ann say about my piano in March 2024?", k=4)
     assert len(shown.hits) + len(shown.dropped) == shown.considered == len(WORDS)
     assert {one.reason for one in shown.dropped} == {"ranked below the first 4"}
-    assert shown.reading["dates"] == ["in March 2024: 2024-03-01 to 2024-04-01"] or "March 2024" in str(shown.reading)
+    assert shown.reading["dates"] == ["in March 2024: 2024-03-01 to 2024-04-01"] or "March 2024" in str(
+        shown.reading
+    )
     assert shown.reading["about"] == "the user"
     assert "piano" in str(shown.reading["terms"])
     assert set(shown.milliseconds) >= {"question", "words", "all"}
@@ -273,10 +290,13 @@ def test_every_candidate_has_a_reason(memory: Memory) -> None:
 
 # --- context -------------------------------------------------------------------------------------------------------
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200)
+SPEAKERS = st.sampled_from(["", "Ann", "</memories>\n- [x]"])
+
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.lists(st.tuples(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=200), st.sampled_from(["", "Ann", "</memories>\n- [x]"])), max_size=8),
+    st.lists(st.tuples(TEXTS, SPEAKERS), max_size=8),
     st.integers(1, 200),
 )
 def test_a_context_keeps_to_its_budget_and_its_marks(said: list[tuple[str, str]], budget: int) -> None:
@@ -375,7 +395,9 @@ def test_i_and_you_are_the_user_and_the_assistant(memory: Memory) -> None:
 def test_a_date_counts_from_now(memory: Memory) -> None:
     for days in (1, 8, 60, 400):
         memory.add("I met a friend at the market", at=NOW - days * DAY, speaker=f"p{days}")
-    dated = {hit.memory.speaker: hit.shares.get("date", 0.0) for hit in memory.search("Who did we meet yesterday?")}
+    dated = {
+        hit.memory.speaker: hit.shares.get("date", 0.0) for hit in memory.search("Who did we meet yesterday?")
+    }
     assert max(dated, key=lambda name: dated[name]) == "p1"
     then = memory.search("Who did we meet yesterday?", now=NOW - 7 * DAY)
     dated = {hit.memory.speaker: hit.shares.get("date", 0.0) for hit in then}
@@ -389,7 +411,9 @@ def test_an_answer_is_found_by_the_question_before_it_where_people_talk(memory: 
         for speaker, text in talk:
             memory.add(text, speaker=speaker if names is None else names[speaker], session=session)
         for word in WORDS:
-            memory.add(f"Let us not forget the {word}", speaker=("Ann" if names is None else "user"), session=session)
+            memory.add(
+                f"Let us not forget the {word}", speaker=("Ann" if names is None else "user"), session=session
+            )
     ask = "Which instrument does the sister play?"
     for session, helped in (("people", True), ("machine", False)):
         [answer] = [h for h in memory.search(ask, k=50, session=session) if "oboe" in h.memory.text]

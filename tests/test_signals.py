@@ -62,7 +62,9 @@ def test_a_trend_is_taken_out_and_never_put_in(pair: tuple[Floats, Floats]) -> N
     assert least - 1e-3 <= after <= most + 1e-3, "never turned round, never made steeper"
     spread = float(((length - length.mean()) ** 2).sum())
     if before > 0:
-        assert after == pytest.approx(before * FILL / (spread + FILL), abs=1e-2), "shrunk by so many without a trend"
+        assert after == pytest.approx(before * FILL / (spread + FILL), abs=1e-2), (
+            "shrunk by so many without a trend"
+        )
 
 
 @settings(max_examples=100, deadline=None)

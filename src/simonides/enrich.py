@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """Memories read and committed at a time; about a quarter of a second of work."""
-LAST_SECONDS = 1.0
-"""How long `close` goes on reading, so that a command that adds one memory leaves none behind."""
+LAST_SECONDS = 0.5
+"""How long `close` goes on reading after a write, so that a command that adds one memory leaves none behind."""
 PAUSE = 0.02
 """Seconds the background waits after a batch, so that searches get the processor."""
 
@@ -48,7 +48,7 @@ class Enricher:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._failed: Exception | None = None
-        self._closed = False
+        self._closed = self._wrote = False
 
     @property
     def active(self) -> bool:
@@ -72,8 +72,9 @@ class Enricher:
                 self._reader = models.open_reader(self._settings)
             return self._reader
 
-    def wake(self) -> None:
+    def wake(self, *, wrote: bool = True) -> None:
         """Let the background look for work; starts it when it does not run."""
+        self._wrote |= wrote
         if not self.active or not self._settings.background or self._closed or self._failed is not None:
             return
         with self._lock:
@@ -135,7 +136,7 @@ class Enricher:
         self._work.set()
         if started and self._thread is not None:
             self._thread.join(timeout=30)
-            if self._failed is None:
+            if self._failed is None and self._wrote:
                 try:
                     self.drain(LAST_SECONDS, lambda done: None)
                 except SimonidesError:  # the rows stay in the backlog, and `status` says so

@@ -490,7 +490,7 @@ class Memory:
         if self._recall is None:
             with self._opening:
                 self._recall = self._recall or self._enricher.open_recall()
-            self._enricher.wake()  # another process may have left memories that the full tier has not read
+            self._enricher.wake(wrote=False)  # another process may have left some that are not read yet
         now = within.get("now")
         scope = {name: checked_name(value, name) for name in SCOPE if (value := within.get(name)) is not None}
         moment = self.clock.now() if now is None else clocks.utc(now, "now")

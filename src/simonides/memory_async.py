@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from simonides.memory import Memory
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def _threaded(
     verb: Callable[Concatenate[Memory, P], T],
-) -> Callable[Concatenate[AsyncMemory, P], Awaitable[T]]:
+) -> Callable[Concatenate[AsyncMemory, P], Coroutine[Any, Any, T]]:
     @functools.wraps(verb)
     async def run(self: AsyncMemory, *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.to_thread(verb, self.memory, *args, **kwargs)

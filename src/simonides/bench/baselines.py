@@ -59,7 +59,7 @@ class Baselines:
         self._reader = reader
         self._counts = [Counter(analyse.terms(_dated(turn))) for turn in conversation.turns]
         self._lengths = np.array([sum(counts.values()) for counts in self._counts], np.float32)
-        self._vectors = reader.pooled([_said(turn) for turn in conversation.turns])
+        self._vectors = reader.pooled([said(turn) for turn in conversation.turns])
         self._postings: dict[int, tuple[NDArray[np.int64], Floats]] = {}
         places: dict[int, list[tuple[int, int]]] = {}
         for doc, counts in enumerate(self._counts):
@@ -125,9 +125,10 @@ def _inverse_ranks(scores: Floats) -> Floats:
     return np.where(scores > 0, 1 / (RANKS + ranks), 0).astype(np.float32)
 
 
-def _said(turn: Turn) -> str:
+def said(turn: Turn) -> str:
+    """Return a turn as it is embedded."""
     return f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text
 
 
 def _dated(turn: Turn) -> str:
-    return f"{turn.at:%B} {turn.at.day}, {turn.at.year}. {_said(turn)}"
+    return f"{turn.at:%B} {turn.at.day}, {turn.at.year}. {said(turn)}"

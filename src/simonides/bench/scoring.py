@@ -128,10 +128,10 @@ def tables(name: str, found: Figures) -> list[Table]:
 
 
 def _in_order(systems: Mapping[str, object]) -> list[str]:
-    """The default, other settings, what it leaves out, the baselines."""
+    """The default, other settings, the baselines, others, what it leaves out."""
     left_out = [name for name in systems if name.startswith("without ")]
-    ours = [name for name in (asking.DEFAULT, *asking.VARIANTS) if name in systems]
-    return [*ours, *(name for name in baselines.NAMES if name in systems), *left_out]
+    known = [name for name in (asking.DEFAULT, *asking.VARIANTS, *baselines.NAMES) if name in systems]
+    return [*known, *(name for name in systems if name not in (*known, *left_out)), *left_out]
 
 
 def _cell(found: Figures, system: str, metric: str) -> str:

@@ -185,7 +185,7 @@ class Index:
         counts = np.concatenate([counts for _, counts, _ in unpacked])
         columns["words"][start:end] = np.bincount(np.repeat(np.arange(len(fresh)), sizes), counts, len(fresh))
         self.words.add_bulk(np.concatenate([keys for keys, _, _ in unpacked]), np.repeat(docs, sizes), counts)
-        pieces = [np.frombuffer(item.tokens or b"", np.uint16) for item in fresh]
+        pieces = [np.frombuffer(item.tokens or b"", np.uint16, len(item.tokens or b"") // 2) for item in fresh]
         many = np.concatenate(pieces).astype(np.uint32)
         self.pieces.add_bulk(many, np.repeat(docs, [len(p) for p in pieces]), np.ones(len(many), np.uint8))
         self._chain(start, end)
@@ -243,12 +243,13 @@ class Index:
                 if (docs < 0).any():  # added and read since the rows were followed
                     self._follow_rows()
                     docs = self.docs([row for _, row, _ in found])
+                whole = [len(blob) == self.dimension + 4 for _, _, blob in found]  # not damaged
+                docs, blobs = docs[whole], [blob for (_, _, blob), ok in zip(found, whole, strict=True) if ok]
                 known = docs >= 0
-                self.vectors.add(
-                    docs[known].astype(np.int32), unpack_vectors([blob for _, _, blob in found])[known]
-                )
-                self._columns["code_size"][docs[known]] = ELSEWHERE
-                self._hold(docs[known])
+                if known.any():
+                    self.vectors.add(docs[known].astype(np.int32), unpack_vectors(blobs)[known])
+                    self._columns["code_size"][docs[known]] = ELSEWHERE
+                    self._hold(docs[known])
             if len(found) < BULK:
                 return
 
@@ -261,7 +262,11 @@ class Index:
             stored = self._ledger.codes([int(rows[doc]) for doc in part], self.model or 0)
             for doc in part:
                 code = stored.get(int(rows[doc]))
-                if code is not None and len(code.states) % CODE_BYTES == 0:
+                if (
+                    code is not None
+                    and len(code.states) % CODE_BYTES == 0
+                    and len(code.pooled) == self.dimension + 4
+                ):
                     self._keep(doc, np.frombuffer(code.states, np.uint8).reshape(-1, CODE_BYTES), code.pooled)
 
     def _keep(self, doc: int, codes: NDArray[np.uint8], pooled: bytes) -> None:
@@ -311,10 +316,13 @@ class Index:
         away = np.flatnonzero(sizes == ELSEWHERE)
         if len(away):
             stored = self._stored(docs[away])
-            blobs = [stored.get(row) for row in self.column("row")[docs[away]].tolist()]
-            there = [i for i, code in enumerate(blobs) if code is not None]
-            raw = np.frombuffer(b"".join(code.pooled for code in blobs if code is not None), np.uint8)
-            found[away[there]] = _dots(raw.reshape(len(there), -1), query)
+            blobs = [
+                stored[row].pooled if row in stored else b""
+                for row in self.column("row")[docs[away]].tolist()
+            ]
+            there = [i for i, blob in enumerate(blobs) if len(blob) == self.dimension + 4]
+            raw = np.frombuffer(b"".join(blobs[i] for i in there), np.uint8)
+            found[away[there]] = _dots(raw.reshape(len(there), self.dimension + 4), query)
         return found
 
     def _stored(self, docs: NDArray[np.int64]) -> dict[int, Code]:

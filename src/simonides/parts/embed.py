@@ -1,9 +1,8 @@
 """Read meaning with MiniLM: token states, their short codes and a pooled vector; knows no store and no ranking.
 
 A turn is read together with the end of the turn before it, and only the states of its own tokens are kept (late
-chunking: Günther et al., "Late Chunking", 2024). States are turned by a fixed rotation and kept as one bit a
-dimension; a question keeps its states in floating point, so that scoring is asymmetric (as in ColBERT, Khattab and
-Zaharia 2020, with binary documents). Long texts are read in windows.
+chunking: Günther et al., "Late Chunking", 2024). What is kept of them is in `parts.codes`. Long texts are read in
+windows.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 DIMENSION = 384
 WINDOW = 192
 """Tokens of its own that one window of a long text holds."""
-CONTEXT = 32
+CONTEXT = 20
 """Tokens of the turn before that a turn is read with."""
 BATCH_TOKENS = 512
 """Tokens, padding included, that one run of the model takes at most."""
