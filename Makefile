@@ -6,7 +6,8 @@
 #   make docs        build the pages into site/; a warning is an error
 #   make bench       measure recall and speed    (make bench DATA=dir [SETS=locomo,beam] [SPEED=--large])
 #   make bench-peers measure other memory systems on the same data, each in an environment of its own
-#   make numbers     write the tables of README.md and docs/benchmarks.md from bench/reports/
+#                    (TORCH=... says which torch pip gets for those that need it: the usual one takes gigabytes)
+#   make numbers     take the reports of bench/out/ and write the tables of README.md and docs/benchmarks.md
 #   make sizes       list the largest functions, classes and files, and the wheels of an install
 #   make clean       remove what make made; your memories are not here and stay
 #
@@ -19,7 +20,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= $(firstword $(wildcard ../shared/data data))
-SETS ?= locomo,longmemeval,beam
+SETS ?=
 OUT ?= bench/out
 ARGS ?=
 SPEED ?=
@@ -74,15 +75,15 @@ bench: $(VENV)/.installed
 	  echo "No data to measure on: neither ../shared/data nor data/ is here." >&2; \
 	  echo "Say where it is:  make bench DATA=dir   (docs/benchmarks.md tells which files belong in it)." >&2; \
 	  exit 1; }
-	$(BIN)/simonides bench recall --data "$(DATA)" --set "$(SETS)" --out "$(OUT)" $(ARGS)
+	$(BIN)/simonides bench recall --data "$(DATA)" $(if $(SETS),--set "$(SETS)") --out "$(OUT)" $(ARGS)
 	$(BIN)/simonides bench speed --out "$(OUT)" $(SPEED)
 
 bench-peers: $(VENV)/.installed
 	@[ -n "$(DATA)" ] && [ -d "$(DATA)" ] || { echo "Say where the data is:  make bench-peers DATA=dir" >&2; exit 1; }
-	$(BIN)/python bench/peers/run.py --data "$(DATA)" --out "$(OUT)" $(ARGS)
+	$(BIN)/python bench/peers/run.py --data "$(DATA)" $(if $(SETS),--set "$(SETS)") --out "$(OUT)" $(ARGS)
 
 numbers: $(VENV)/.installed
-	$(BIN)/python scripts/figures.py
+	$(BIN)/python scripts/figures.py --take "$(OUT)"
 
 sizes: $(VENV)/.developing
 	@$(BIN)/python tests/test_budgets.py

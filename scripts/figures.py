@@ -1,6 +1,9 @@
 """Writes the tables of README.md and docs/benchmarks.md from the reports in bench/reports/; `--check` only compares.
 
-    .venv/bin/python scripts/figures.py [--check]
+    .venv/bin/python scripts/figures.py [--take bench/out | --check]
+
+With --take, reports that the bench saved are copied first, whole runs only: one that was cut short to have a quick look
+(--limit, --alone) stays where it is.
 
 A report is a JSON object:
 
@@ -12,6 +15,7 @@ A report is a JSON object:
     order      where it stands on the page; the smallest comes first
     tables     [{"title": ..., "head": [...], "rows": [[...], ...]}, ...]
     summary    [{"what": ..., "ours": ..., "beside": ...}, ...]: its lines in the table of README.md
+    details    all figures, the settings and the versions, for scripts; not shown
 
 Cells are texts, or numbers, which are shown as they are. (This script is not called numbers.py: it would hide the
 module of that name of the standard library from whatever runs beside it.)
@@ -21,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +34,8 @@ from marked import fill, table
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "bench" / "reports"
+CUT = {"--limit", "--alone", "--asked"}
+"""Words of a command that measured only a part."""
 NONE_YET = "No report has been saved yet. `make bench` makes them."
 
 
@@ -90,11 +97,31 @@ def summary(found: list[Report]) -> str:
     return told + (f"\n\nMeasured on {'; '.join(machines)}." if machines else "")
 
 
+def cut(name: str, command: str) -> bool:
+    """Tell whether a report is of a quick look; other systems are too slow to be run on everything."""
+    return name != "peers" and any(word in command for word in CUT)
+
+
+def take(folder: Path) -> list[Path]:
+    """Copy the saved reports of whole runs into `REPORTS`; return where they are now."""
+    taken: list[Path] = []
+    for path in sorted(folder.glob("*.json")):
+        saved: Any = json.loads(path.read_text("utf-8"))
+        if isinstance(saved, dict) and "tables" in saved and not cut(path.stem, str(saved["command"])):
+            REPORTS.mkdir(parents=True, exist_ok=True)
+            taken.append(Path(shutil.copyfile(path, REPORTS / path.name)))
+    return taken
+
+
 def main() -> int:
     """Fill the places, or with --check name those that are not as the reports say."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--check", action="store_true")
-    check: bool = parser.parse_args().check
+    parser.add_argument("--take", type=Path, metavar="FOLDER", help="copy the reports of this folder first")
+    given = parser.parse_args()
+    check: bool = given.check
+    for path in take(given.take) if given.take is not None else ():
+        print(f"{path.relative_to(ROOT)}: taken")
     found = reports()
     pages = [
         (ROOT / "README.md", "summary", summary(found)),

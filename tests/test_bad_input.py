@@ -114,7 +114,7 @@ def test_an_odd_text_is_kept_word_for_word_and_found(memory: Memory, name: str) 
 
 def test_odd_texts_are_read_by_the_full_tier_too(tmp_path: Path) -> None:
     with Memory(tmp_path / "memory.db", settings=Settings(synchronous="normal", gate=0.0)) as memory:
-        short = {name: (text[:40_000], query[:40_000]) for name, (text, query) in ODD.items()}
+        short = {name: (text[:4_000], query[:4_000]) for name, (text, query) in ODD.items()}
         ids = memory.add_many(({"text": text} for text, _ in short.values()), wait=True).ids
         assert memory.status().backlog == 0
         for id, (_, query) in zip(ids, short.values(), strict=True):
@@ -124,7 +124,9 @@ def test_odd_texts_are_read_by_the_full_tier_too(tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(min_size=1, max_size=40), st.text(max_size=20))
-def test_any_text_is_kept_or_refused_and_any_question_answered_or_refused(memory: Memory, text: str, query: str) -> None:
+def test_any_text_is_kept_or_refused_and_any_question_answered_or_refused(
+    memory: Memory, text: str, query: str
+) -> None:
     before = sizes(memory)["versions"]
     try:
         id = memory.add(text, speaker=query).id
@@ -134,8 +136,9 @@ def test_any_text_is_kept_or_refused_and_any_question_answered_or_refused(memory
         assert (memory.get(id).text, sizes(memory)["versions"]) == (text, before + 1)
     try:
         hits = memory.search(query, gate=False, k=3)
-    except InputError as err:
-        assert not query.strip() or "\0" in query or any("\ud800" <= char <= "\udfff" for char in query), err
+    except InputError:
+        refusable = "\0" in query or any("\ud800" <= char <= "\udfff" for char in query)
+        assert refusable or not query.strip()
     else:
         assert len(hits) == min(3, len({(one.speaker, one.text) for one in memory.list(limit=1000)})) or hits
 
@@ -156,13 +159,18 @@ def test_any_text_is_kept_or_refused_and_any_question_answered_or_refused(memory
 )
 def test_a_question_that_is_none_is_refused(memory: Memory, query: Any, message: str) -> None:
     for verb in (memory.search, memory.explain, memory.context):
-        refused(memory, InputError, message, lambda: verb(query))
+        refused(memory, InputError, message, lambda verb=verb: verb(query))
 
 
 @pytest.mark.parametrize("k", [0, -1, -(10**30), True, False, 1.0, "3", None])
 def test_k_is_a_whole_number_of_at_least_1(memory: Memory, k: Any) -> None:
     for verb in (memory.search, memory.explain, memory.context):
-        refused(memory, InputError, "k: must be a whole number of at least 1.*Leave it out", lambda: verb("piano", k=k))
+        refused(
+            memory,
+            InputError,
+            "k: must be a whole number of at least 1.*Leave it out",
+            lambda verb=verb: verb("piano", k=k),
+        )
 
 
 def test_k_may_be_larger_than_the_store(memory: Memory) -> None:
@@ -187,7 +195,9 @@ def test_k_may_be_larger_than_the_store(memory: Memory) -> None:
         ({"where": [1]}, FilterError, "where"),
     ],
 )
-def test_what_limits_a_search_is_checked(memory: Memory, within: Any, error: type[Exception], message: str) -> None:
+def test_what_limits_a_search_is_checked(
+    memory: Memory, within: Any, error: type[Exception], message: str
+) -> None:
     refused(memory, error, message, lambda: memory.search("piano", **within))
     refused(memory, error, message, lambda: memory.explain("piano", **within))
     refused(memory, error, message, lambda: memory.context("piano", **within))
@@ -205,9 +215,9 @@ def test_a_list_has_a_limit_of_at_least_1(memory: Memory, limit: Any) -> None:
 
 # --- rows ----------------------------------------------------------------------------------------------------------
 
-DEEP: Any = {}
-for _ in range(40):
-    DEEP = {"in": DEEP}
+
+def nested(depth: int) -> Any:
+    return {"in": nested(depth - 1)} if depth else "end"
 
 
 @pytest.mark.parametrize(
@@ -223,13 +233,17 @@ for _ in range(40):
         ({"at": 1700000000}, TimeError, "at: must be an aware datetime"),
         ({"at": "yesterday"}, TimeError, "at: must be ISO 8601.*Example"),
         ({"at": "2026-01-01T10:00"}, TimeError, "at: must carry a time zone"),
-        ({"at": datetime.max.replace(tzinfo=timezone(timedelta(hours=-3)))}, TimeError, "at: is outside the years 1 to 9999"),
+        (
+            {"at": datetime.max.replace(tzinfo=timezone(timedelta(hours=-3)))},
+            TimeError,
+            "at: is outside the years 1 to 9999",
+        ),
         ({"metadata": [1]}, InputError, "metadata: must be an object"),
         ({"metadata": {"a": {1, 2}}}, InputError, "metadata.a: must be JSON"),
         ({"metadata": {"a": float("nan")}}, InputError, "metadata.a: numbers must be finite"),
         ({"metadata": {"a": 2**70}}, InputError, "metadata.a: integers must fit"),
         ({"metadata": {"a": "x" * (17 * 1024 * 1024)}}, InputError, "metadata: must be at most"),
-        ({"metadata": DEEP}, InputError, "nested deeper than 32"),
+        ({"metadata": nested(40)}, InputError, "nested deeper than 32"),
         ({"metadata": {"\ud800": 1}}, InputError, "lone surrogate"),
     ],
 )
@@ -237,7 +251,12 @@ def test_a_field_that_cannot_be_kept_is_refused_by_name(
     memory: Memory, fields: Any, error: type[Exception], message: str
 ) -> None:
     refused(memory, error, message, lambda: memory.add("violin", **fields))
-    refused(memory, error, message, lambda: memory.add_many([{"text": "fine", "user": "new"}, {"text": "violin", **fields}]))
+    refused(
+        memory,
+        error,
+        message,
+        lambda: memory.add_many([{"text": "fine", "user": "new"}, {"text": "violin", **fields}]),
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,16 +273,16 @@ def test_a_field_that_cannot_be_kept_is_refused_by_name(
         ({"text": "a", "until": NOW - timedelta(days=9)}, TimeError, "until: must be later than at"),
     ],
 )
-def test_a_row_that_is_none_is_refused(memory: Memory, row: Any, error: type[Exception], message: str) -> None:
+def test_a_row_that_is_none_is_refused(
+    memory: Memory, row: Any, error: type[Exception], message: str
+) -> None:
     refused(memory, error, message, lambda: memory.add_many([row]))
 
 
 def test_huge_and_deep_metadata_come_back_as_they_were(memory: Memory) -> None:
-    deep: Any = "end"
-    for _ in range(30):
-        deep = {"in": deep}
-    wide = {f"key {number}": [number, str(number), None, True, 1.5] for number in range(20_000)}
-    for metadata in (deep, wide, {"a": "x" * 1_000_000}, {"": 0}, {"a.b": {"$c": "'"}}):
+    wide: Any = {f"key {number}": [number, str(number), None, True, 1.5] for number in range(20_000)}
+    odd: list[Any] = [nested(30), wide, {"a": "x" * 1_000_000}, {"": 0}, {"a.b": {"$c": "'"}}]
+    for metadata in odd:
         id = memory.add("violin", metadata=metadata).id
         assert memory.get(id).metadata == metadata
     assert len(memory.search("violin", where={"key 7": {"contains": "7"}})) == 1
@@ -368,26 +387,33 @@ def test_what_is_no_id_is_refused(memory: Memory, id: Any) -> None:
 def test_a_link_is_checked(memory: Memory, fields: Any, message: str) -> None:
     one, two = memory.list()[0].id, memory.add("violin").id
     refused(memory, InputError, message, lambda: memory.link(one, two, **fields))
-    refused(memory, InputError, "must not lead from a memory to itself", lambda: memory.link(one, one, "near"))
+    refused(
+        memory, InputError, "must not lead from a memory to itself", lambda: memory.link(one, one, "near")
+    )
     refused(memory, InputError, "hops", lambda: memory.neighbours(one, hops=0))
 
 
-def test_a_version_that_is_not_there_is_not_restored(memory: Memory) -> None:
+@pytest.mark.parametrize("version", [0, 7, -1])
+def test_a_version_that_is_not_there_is_not_restored(memory: Memory, version: int) -> None:
     id = memory.list()[0].id
-    for version in (0, 7, -1):
-        refused(memory, (InputError, NotFound), "version", lambda: memory.restore(id, version=version))  # type: ignore[arg-type]
+    before = sizes(memory)
+    with pytest.raises((InputError, NotFound), match="version"):
+        memory.restore(id, version=version)
+    assert sizes(memory) == before
 
 
 # --- places --------------------------------------------------------------------------------------------------------
 
 
 def test_a_directory_is_no_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnusable, match="is a directory.*Name a file in it"):
+    with pytest.raises(StoreUnusable, match=r"is a directory.*Name a file in it"):
         Memory(tmp_path, settings=QUICK)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [b"not a database, only a note to myself " * 50, b"SQLite format 3\0" + b"\xff" * 4000])
+@pytest.mark.parametrize(
+    "content", [b"not a database, only a note to myself " * 50, b"SQLite format 3\0" + b"\xff" * 4000]
+)
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "memory.db"
     path.write_bytes(content)

@@ -370,7 +370,8 @@ Ledger(sys.argv[1], clock=clock, settings=Settings(), analyse=lambda text: Lexic
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     path = tmp_path / "memory.db"
-    shutil.copy(OLD, path)
+    shutil.copyfile(OLD, path)
+    path.chmod(0o600)  # git keeps no more of the mode than whether it can be run
     return path
 
 

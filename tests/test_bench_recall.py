@@ -238,7 +238,7 @@ def test_leaving_out_a_group_is_ranking_with_weights_of_nought(tmp_path: Path, r
         for group in groups:
             left = {name: 0.0 if fuse.GROUPS[name] == group else w for name, w in shipped.weights.items()}
             recall = Recall(index, reader, Settings(), replace(shipped, weights=left))
-            ranked = recall.ask(asked.text, {}, Believed(), now, None)
+            ranked = recall.ask(asked.text, {}, Believed(), now)
             memories = memory.ledger.load(ranked.rows.tolist())
             texts = [memories[row].text for row in ranked.rows.tolist()]
             turn_of = {turn.text: turn.id for turn in talk.turns}

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -361,7 +362,8 @@ def test_a_store_of_another_model_is_refused_until_it_is_made_anew(tmp_path: Pat
 
 DAMAGE = [
     "DELETE FROM lexical", "DELETE FROM codes", "DELETE FROM pooled", "UPDATE lexical SET words = 'abc'",
-    "UPDATE lexical SET tokens = x'010203'", "UPDATE codes SET states = x'0102'", "UPDATE pooled SET vector = x'0102' WHERE row % 2",
+    "UPDATE lexical SET tokens = x'010203'", "UPDATE codes SET states = x'0102'",
+    "UPDATE pooled SET vector = x'0102' WHERE row % 2",
 ]  # fmt: skip
 
 
@@ -416,6 +418,23 @@ def test_a_reindex_while_the_background_reads_loses_nothing(tmp_path: Path) -> N
         assert memory.reindex() == 5
         assert memory.status().backlog == 0
         assert first(memory, "word3") == "word3 in the river"
+        assert all(finding.ok for finding in memory.doctor())
+
+
+def test_a_store_that_is_busy_for_a_while_is_read_later(tmp_path: Path) -> None:
+    path, slow = tmp_path / "memory.db", Slow()
+    with Memory(path, embedder=slow, settings=replace(FULL, busy_seconds=0.02)) as memory:
+        memory.add("the river")
+        assert slow.begun.wait(10)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            slow.go_on.set()
+            time.sleep(0.2)
+            other.execute("ROLLBACK")
+        ends = time.monotonic() + 10
+        while memory.status().backlog and time.monotonic() < ends:
+            time.sleep(0.02)
+        assert memory.status().backlog == 0
         assert all(finding.ok for finding in memory.doctor())
 
 

@@ -16,15 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simonides.clock import FrozenClock, new_id
+from simonides.clock import FrozenClock, Span, new_id
 from simonides.errors import InputError, SimonidesError
 from simonides.ledger import Ledger
 from simonides.ledger.index import Believed, Index
 from simonides.memory import Memory
 from simonides.parts import analyse, fuse, retrieve
+from simonides.parts.pack import line, pack
 from simonides.parts.scripted import HashReader
 from simonides.settings import Settings
-from simonides.types import Add, Hit
+from simonides.types import Add, Hit, Scope
+from simonides.types import Memory as Version
 
 NOW = datetime(2026, 3, 14, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -238,6 +240,20 @@ def test_what_is_said_twice_takes_one_place(memory: Memory) -> None:
     assert len(memory.list()) == 5, "what is said twice is kept twice"
 
 
+def test_what_is_said_a_hundred_times_does_not_push_out_the_rest(memory: Memory) -> None:
+    memory.add_many({"text": "The piano is in the hall" + "!" * number} for number in range(100))
+    memory.add_many({"text": text} for text in ("The piano was tuned", "We sold the organ", "It rained"))
+    hits = memory.search("Where is the piano in the hall?", k=4)
+    assert len(hits) == 4
+    assert {text.rstrip("!") for text in texts(hits[:2])} == {
+        "The piano is in the hall",
+        "The piano was tuned",
+    }
+    shown = memory.explain("Where is the piano in the hall?", k=4)
+    assert [hit.memory.id for hit in shown.hits] == [hit.memory.id for hit in hits]
+    assert len(shown.dropped) == 50
+
+
 # --- when nothing fits ---------------------------------------------------------------------------------------------
 
 
@@ -343,6 +359,24 @@ def test_a_long_memory_does_not_push_out_short_ones(memory: Memory) -> None:
     context = memory.context("piano lesson", budget=60)
     assert texts(list(context.hits)) == ["the piano lesson is on Monday"]
     assert len(context.left_out) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from([1, 3, 40, 900])), max_size=7),
+    st.integers(1, 300),
+)
+def test_a_context_takes_what_fits_in_the_order_of_the_hits(said: list[tuple[str, int]], budget: int) -> None:
+    hits = [
+        Hit(Version(new_id(), "turn", f"{word} " * often, Scope(), Span(NOW), Span(NOW)), 0.5, {})
+        for word, often in said
+    ]
+    taken: list[Hit] = []
+    for hit in hits:  # one after the other, counting the whole block anew
+        block = "\n".join(["<memories>", *(line(one) for one in [*taken, hit]), "</memories>"])
+        if analyse.count_tokens([block])[0] + len(taken) + 1 <= budget:
+            taken.append(hit)
+    assert {hit.memory.id for hit in pack(hits, budget).hits} == {hit.memory.id for hit in taken}
 
 
 @pytest.mark.parametrize("budget", [0, -5, True, 1.5, "800", None])

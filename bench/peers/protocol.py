@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 
@@ -63,18 +63,7 @@ def serve(make: Callable[[Path, Embed], Peer], version: str) -> None:
     with Path(sys.argv[3]).open("w", encoding="utf-8") as answers:
         for store in task["stores"]:
             with tempfile.TemporaryDirectory() as folder:
-                peer = make(Path(folder), embed)
-                start = time.process_time()
-                for id, text in store["turns"]:
-                    adds.append(_timed(lambda id=id, text=text: peer.add(id, text))[0])
-                between = time.process_time()
-                for id, text in store["questions"]:
-                    wall, ranked = _timed(lambda text=text: peer.search(text, task["k"]))
-                    searches.append(wall)
-                    print(json.dumps({"store": store["id"], "question": id, "ranked": ranked}), file=answers)
-                spent["add"] += between - start
-                spent["search"] += time.process_time() - between
-                peer.close()
+                _one(make(Path(folder), embed), store, task["k"], (adds, searches, spent), answers)
             print(".", end="", flush=True, file=sys.stderr)
         cost = {
             "version": version,
@@ -88,9 +77,30 @@ def serve(make: Callable[[Path, Embed], Peer], version: str) -> None:
     print(file=sys.stderr)
 
 
-def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def _one(
+    peer: Peer,
+    store: dict[str, Any],
+    k: int,
+    cost: tuple[list[float], list[float], dict[str, float]],
+    answers: TextIO,
+) -> None:
+    adds, searches, spent = cost
+    start = time.process_time()
+    for name, text in store["turns"]:
+        adds.append(_timed(peer.add, name, text)[0])
+    between = time.process_time()
+    for name, text in store["questions"]:
+        wall, ranked = _timed(peer.search, text, k)
+        searches.append(wall)
+        print(json.dumps({"store": store["id"], "question": name, "ranked": ranked}), file=answers)
+    spent["add"] += between - start
+    spent["search"] += time.process_time() - between
+    peer.close()
+
+
+def _timed(work: Callable[..., Any], *given: object) -> tuple[float, Any]:
     start = time.perf_counter()
-    found = work()
+    found = work(*given)
     return 1000 * (time.perf_counter() - start), found
 
 

@@ -47,7 +47,7 @@ PEERS = {
 }
 """Systems by the name in the report: whose environment and adapter, and words for its command line."""
 NOTE = (
-    "Other systems with their default settings, without a language model, on the same turns (as \"speaker: text\") and"
+    'Other systems with their default settings, without a language model, on the same turns (as "speaker: text") and'
     " with the same vectors as *cosine* in this run; their times leave the embedding out. *mem0* is what `pip install"
     " mem0ai` gives; *mem0 + BM25* is the same with the keyword encoder handed in that it would fetch from a model hub."
     " *txtai* is its hybrid index, *langgraph* its store in memory. Ours and the baselines are as in `bench recall`."
@@ -58,7 +58,9 @@ NOTE = (
 class Outcome:
     """What one system did: rankings by conversation and question, its costs, or why there are none."""
 
-    ranked: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict[tuple[str, str], tuple[str, ...]])
+    ranked: dict[tuple[str, str], tuple[str, ...]] = field(
+        default_factory=dict[tuple[str, str], tuple[str, ...]]
+    )
     cost: dict[str, Any] = field(default_factory=dict[str, Any])
     failed: str = ""
 
@@ -71,6 +73,7 @@ def main() -> int:
     pythons: dict[str, Path | str] = {
         name: environment(name, given.torch) for name in dict.fromkeys(PEERS[peer][0] for peer in given.peers)
     }
+    machine = here()
     tables: list[Table] = []
     lines: list[Line] = []
     details: dict[str, Any] = {}
@@ -86,9 +89,10 @@ def main() -> int:
         found = scoring.figures(answers, (5, 10, 20))
         tables += [scoring.tables(TITLES[name], found)[0], costs(TITLES[name], outcomes)]
         lines.append(line(TITLES[name], found, outcomes))
-        details[name] = {"stores": len(chosen), "figures": found, "costs": {p: o.cost or o.failed for p, o in outcomes.items()}}
+        took = {peer: outcome.cost or outcome.failed for peer, outcome in outcomes.items()}
+        details[name] = {"stores": len(chosen), "figures": found, "costs": took}
     report = Report(
-        name="peers", title="Other systems", command=command(given), made=today(), machine=here(), note=NOTE,
+        name="peers", title="Other systems", command=command(given), made=today(), machine=machine, note=NOTE,
         order=40, tables=tables, summary=lines, details=details,
     )  # fmt: skip
     report.save(given.out)
@@ -104,7 +108,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", default=",".join(PEERS), type=lambda text: text.split(","))
     parser.add_argument("--limit", type=int, help="at most so many stores of a set")
     parser.add_argument("--out", type=Path, default=Path("bench/out"))
-    parser.add_argument("--torch", default=os.environ.get("TORCH", ""), help="what pip installs for txtai first")
+    parser.add_argument(
+        "--torch", default=os.environ.get("TORCH", ""), help="what pip installs for txtai first"
+    )
     given = parser.parse_args()
     if unknown := set(given.peers) - set(PEERS):
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PEERS)}")
@@ -156,7 +162,11 @@ def environment(name: str, torch: str) -> Path | str:
 
 
 def run(
-    peer: str, python: Path | str, chosen: Sequence[Conversation], answers: Sequence[Answer], reader: CachedReader
+    peer: str,
+    python: Path | str,
+    chosen: Sequence[Conversation],
+    answers: Sequence[Answer],
+    reader: CachedReader,
 ) -> Outcome:
     """Let a system answer."""
     if isinstance(python, str):
@@ -201,10 +211,10 @@ def with_peer(answer: Answer, peer: str, outcome: Outcome) -> Answer:
 def costs(title: str, outcomes: dict[str, Outcome]) -> Table:
     """Return what the systems took."""
     names = ["add ms", "add CPU ms", "search ms", "search CPU ms", "peak MB", "installed MB"]
-    rows = [
-        [peer, *([one.failed, *[""] * len(names)] if one.failed else [one.cost["version"], *(digits(one.cost[n]) for n in names)])]
-        for peer, one in outcomes.items()
-    ]
+    rows: list[list[str]] = []
+    for peer, one in outcomes.items():
+        figures = [""] * len(names) if one.failed else [digits(one.cost[name]) for name in names]
+        rows.append([peer, one.failed or one.cost["version"], *figures])
     return Table(f"{title}: what they took, embedding left out", ["system", "version", *names], rows)
 
 

@@ -1,4 +1,4 @@
-"""txtai with its hybrid index (vectors and BM25, summed), content stored."""
+"""txtai with its hybrid index (vectors and BM25, summed)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ class Txtai:
 
     def __init__(self, _folder: Path, embed: Embed) -> None:
         """Open an empty index."""
-        self._index = Embeddings(method="external", transform=embed.many, hybrid=True, content=False)
+
+        def transform(
+            texts: list[str],
+        ) -> object:  # a function: of any other callable, txtai makes an instance first
+            return embed.many(texts)
+
+        self._index = Embeddings(method="external", transform=transform, hybrid=True, content=False)
         self._first: list[tuple[str, str, None]] | None = []
 
     def add(self, id: str, text: str) -> None:

@@ -13,7 +13,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
-from simonides.errors import SimonidesError
+from simonides.errors import SimonidesError, StoreBusy
 from simonides.ledger import Code, Finding, Ledger
 from simonides.ledger.index import Index, pack_vector
 from simonides.parts import codes, models
@@ -43,6 +43,7 @@ class Enricher:
         self._settings = settings
         self._reader = reader
         self._lock = threading.Lock()
+        self._loading = threading.Lock()  # a lock of its own: to write is not to wait for a model
         self._reading = threading.Lock()
         self._work = threading.Event()
         self._stop = threading.Event()
@@ -67,7 +68,7 @@ class Enricher:
 
     def reader(self) -> Reader:
         """Return the model, loaded once."""
-        with self._lock:
+        with self._loading:
             if self._reader is None:
                 self._reader = models.open_reader(self._settings)
             return self._reader
@@ -152,6 +153,8 @@ class Enricher:
                 self._work.clear()
             else:
                 self._stop.wait(PAUSE)
+        except StoreBusy:  # somebody else writes for long; the rows can wait
+            self._stop.wait(PAUSE)
         except SimonidesError as err:  # reported by `doctor`; the rows stay in the backlog
             self._failed = err
             return False

@@ -24,7 +24,7 @@ from simonides.parts import analyse
 from simonides.parts.intake import adding, batched
 from simonides.parts.pack import pack
 from simonides.parts.progress import shown
-from simonides.parts.rank import SPARE, pick
+from simonides.parts.rank import pick
 from simonides.recipes import RECIPES
 from simonides.settings import Settings
 from simonides.types import (
@@ -304,14 +304,14 @@ class Memory:
             InputError: the query is empty, `k` is below 1, a time is naive, or a filter is malformed.
         """
         ranked = self._ask(
-            query, _checked_k(k) + SPARE, user=user, agent=agent, session=session, project=project,
-            kinds=kinds, where=where, as_of=as_of, known_at=known_at, now=now,
+            query, user=user, agent=agent, session=session, project=project, kinds=kinds, where=where,
+            as_of=as_of, known_at=known_at, now=now,
         )  # fmt: skip
-        return pick(ranked, k, gate=gate, explained=0, load=self.ledger.load)[0]
+        return pick(ranked, _checked_k(k), gate=gate, explained=0, load=self.ledger.load)[0]
 
     def explain(self, query: str, *, k: int = 10, gate: bool = True, **within: Unpack[Within]) -> Explanation:
         """Return what `search` would, with all that was considered, every share, and why the rest was dropped."""
-        ranked = self._ask(query, None, **within)
+        ranked = self._ask(query, **within)
         hits, dropped = pick(ranked, _checked_k(k), gate=gate, explained=EXPLAINED, load=self.ledger.load)
         asked = ranked.question
         reading: dict[str, Json] = {
@@ -480,7 +480,7 @@ class Memory:
     def _state(self) -> str:
         return "enriched" if self.settings.meaning == "full" and not self.ledger.backlog_size() else "stored"
 
-    def _ask(self, query: str, most: int | None, **within: Unpack[Within]) -> Ranked:
+    def _ask(self, query: str, **within: Unpack[Within]) -> Ranked:
         if not isinstance(query, str) or not query.strip():
             raise InputError("query", "must be a text that is not empty", query, "Ask something.")
         checked_string(query, "query")
@@ -494,7 +494,7 @@ class Memory:
         now = within.get("now")
         scope = {name: checked_name(value, name) for name in SCOPE if (value := within.get(name)) is not None}
         moment = self.clock.now() if now is None else clocks.utc(now, "now")
-        return self._recall.ask(query, scope, self._believed(within), moment, most)
+        return self._recall.ask(query, scope, self._believed(within), moment)
 
     def _believed(self, within: Within) -> Believed:
         chosen = checked_kinds(within.get("kinds"))

@@ -44,7 +44,7 @@ class Limits:
         ]
 
 
-def limits(folder: Path, generator: Generator, *, times: int = 200) -> Limits:
+def limits(folder: Path, generator: Generator, times: int) -> Limits:
     """Measure the limits; the folder is where the stores will be."""
     return Limits(_bandwidth(), _fsync(folder / "fsync", times), _forward(generator, times))
 

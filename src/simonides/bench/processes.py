@@ -74,7 +74,7 @@ def processes(path: Path, many: int, rounds: int) -> Processes:
             *simonides, "--path", str(path), "--set", "meaning=instant", "search", question,
         ],
     }  # fmt: skip
-    starts = {what: _started(command, 2 * rounds + 1) for what, command in commands.items()}
+    starts = {what: _started(command, rounds) for what, command in commands.items()}
     return Processes(starts, {tier: _peak(path, tier) for tier in ("full", "instant")}, many)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,7 @@ from simonides.bench import scoring
 from simonides.bench.asking import Answer, Plan, ask
 from simonides.bench.caching import CachedReader
 from simonides.bench.datasets import SETS, load
-from simonides.bench.machine import here, today
+from simonides.bench.machine import Machine, here, today
 from simonides.bench.report import Report, save_lines
 from simonides.bench.stores import DEPTH
 from simonides.bench.where import places
@@ -124,16 +127,14 @@ def command(
         reader = _reader(settings, cache, alone=alone)
         plan = Plan(settings, reader, alone)
         for name, place in found.items():
-            started = _Meter(reader)
+            meter, machine = _Meter(reader), here()
             conversations = load(name, place)
             chosen = _evenly(conversations, limit)
             ticker = desk.ticker()
             answers = list(ask(conversations, plan, chosen, ticker.counting(f"{name}: store", len(chosen))))
             ticker.clear()
-            report = _report(
-                name, answers, started.cost(), plan, _said(name, ks, given, limit, alone=alone), ks
-            )
-            reports.append(report)
+            run = Run(name, ks, plan, machine, meter.cost(), _said(name, ks, given, limit, alone=alone))
+            reports.append(report := _report(run, answers))
             if out is not None:
                 report.save(out)
                 save_lines(out / f"{report.name}.jsonl", map(line, answers))
@@ -195,38 +196,59 @@ def _said(
     return " ".join(words)
 
 
-def _report(
-    name: str, answers: Sequence[Answer], cost: dict[str, float], plan: Plan, said: str, ks: Sequence[int]
-) -> Report:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How the answers of a set came about, as its report says."""
+
+    name: str
+    ks: tuple[int, ...]
+    plan: Plan
+    machine: Machine
+    cost: dict[str, float]
+    command: str
+
+
+def _report(run: Run, answers: Sequence[Answer]) -> Report:
     if not any(one.ranked for one in answers):
-        raise InputError(f"set {name}", "has no question with evidence in these stores", "", "Raise --limit.")
-    title = TITLES[name]
-    measured = scoring.figures(answers, ks)
+        raise InputError(
+            f"set {run.name}", "has no question with evidence in these stores", "", "Raise --limit."
+        )
+    fitted = fitted_on()
+    title = TITLES[run.name] + " (weights fitted on it)" * (run.name in fitted)
+    measured = scoring.figures(answers, run.ks)
     stores = len({one.conversation for one in answers})
-    settings = {key: value for key, value in asdict(plan.settings).items() if not key.startswith("endpoint")}
-    spent = f"{stores:,} stores; {cost['CPU seconds']:,.0f} CPU seconds, {cost['wall seconds']:,.0f} in all"
+    settings = {k: v for k, v in asdict(run.plan.settings).items() if not k.startswith("endpoint")}
+    spent = f"{run.cost['CPU seconds']:,.0f} CPU seconds, {run.cost['wall seconds']:,.0f} in all"
     details: dict[str, Any] = {
-        "set": name,
-        "k": list(ks),
+        "set": run.name,
+        "k": run.ks,
         "stores": stores,
         "filter": "questions with evidence that can be resolved to turns, bait left out",
         "settings": settings,
-        "model": dict(plan.reader.identity()) if plan.reader is not None else None,
-        "cost": cost,
+        "weights fitted on": fitted,
+        "model": dict(run.plan.reader.identity()) if run.plan.reader is not None else None,
+        "cost": run.cost,
         "figures": measured,
     }
     return Report(
-        name=f"recall-{name}",
+        name=f"recall-{run.name}",
         title=f"Recall: {title}",
-        command=said,
+        command=run.command,
         made=today(),
-        machine=here(),
-        note=f"{NOTE.format(depth=DEPTH)} {spent}.",
-        order=10 + list(TITLES).index(name),
+        machine=run.machine,
+        note=f"{NOTE.format(depth=DEPTH)} Fitted on {' and '.join(fitted)}. {stores:,} stores; {spent}.",
+        order=10 + list(TITLES).index(run.name),
         tables=scoring.tables(title, measured),
         summary=scoring.summary(title, measured),
         details=details,
     )
+
+
+def fitted_on() -> tuple[str, ...]:
+    """Return the sets that the shipped weights were fitted on, as their file says."""
+    text = resources.files("simonides").joinpath("data/fusion.json").read_text("utf-8")
+    told = re.search(r"fitted on ([\w, ]+)", json.loads(text)["note"])
+    return tuple(name.strip() for name in told[1].split(",")) if told else ()
 
 
 def line(answer: Answer) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from simonides.bench.metrics import Estimate
 
 Cell = str | int | float
+DEEPEST = 5
+"""Levels of a report's JSON that are laid out on lines of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Report:
             "summary": [asdict(line) for line in self.summary],
             "details": {**self.details, "machine": asdict(self.machine)},
         }
-        return json.loads(json.dumps(whole, default=plain))
+        return rounded(json.loads(json.dumps(whole, default=plain)))
 
     def as_markdown(self) -> str:
         """Return it as a page."""
@@ -86,7 +88,7 @@ class Report:
         """Write both forms into a folder, which is made; return the files."""
         folder.mkdir(parents=True, exist_ok=True)
         figures, page = folder / f"{self.name}.json", folder / f"{self.name}.md"
-        figures.write_text(json.dumps(self.as_json(), indent=1) + "\n", "utf-8")
+        figures.write_text(laid_out(self.as_json()) + "\n", "utf-8")
         page.write_text(self.as_markdown(), "utf-8")
         return figures, page
 
@@ -114,6 +116,33 @@ def short(value: float, *, signed: bool = False) -> str:
     """Return a share with three digits and without the nought: ``.812``."""
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
+
+
+def rounded(value: Any) -> Any:
+    """Return JSON with four digits after the point."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def laid_out(value: Any, depth: int = 0) -> str:
+    """Return JSON with a line for each row of a table and for each system, so that versions of it can be compared."""
+    nested = isinstance(value, dict | list) and any(isinstance(one, dict | list) for one in _inside(value))
+    if not nested or depth == DEEPEST:
+        return json.dumps(value)
+    pad = " " * (depth + 1)
+    if isinstance(value, list):
+        rows = [laid_out(one, depth + 1) for one in value]
+    else:
+        rows = [f"{json.dumps(name)}: {laid_out(one, depth + 1)}" for name, one in value.items()]
+    opening, closing = "[]" if isinstance(value, list) else "{}"
+    return f"{opening}\n{pad}" + f",\n{pad}".join(rows) + f"\n{pad[1:]}{closing}"
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def save_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

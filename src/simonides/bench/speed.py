@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 UNITS = {"k": 1_000, "m": 1_000_000}
 LARGE = 1_000_000
+SIZES, ROUNDS, ASKED = (1_000, 10_000, 100_000), 3, 200
 PROCESSES = 10_000
 """Memories in the store on which start-up time and memory are measured."""
 NOTE = (
@@ -77,10 +78,14 @@ class Measured:
 )
 @click.option("--large", is_flag=True, help="A million memories too: minutes, and some gigabytes of disk.")
 @click.option(
-    "--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Repeat each so often."
+    "--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True, help="Repeat each so often."
 )
 @click.option(
-    "--asked", type=click.IntRange(min=10), default=200, show_default=True, help="Questions and adds a round."
+    "--asked",
+    type=click.IntRange(min=10),
+    default=ASKED,
+    show_default=True,
+    help="Questions and adds a round.",
 )
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the stores.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
@@ -108,8 +113,7 @@ def command(
     report = Report(
         name="speed",
         title="Speed and size",
-        command="simonides bench speed"
-        + (" --large" if large else f" --sizes {_told(sizes)}" * (sizes != (1000, 10_000, 100_000))),
+        command=_told(sizes, rounds, asked, large=large),
         made=today(),
         machine=started,
         note=NOTE.format(read=filling.READ, rounds=rounds),
@@ -126,7 +130,7 @@ def command(
 
 def _measure(folder: Path, sizes: Sequence[int], rounds: int, asked: int, ticker: Ticker) -> Measured:
     ticker.show("the machine's limits ...")
-    machine = limits(folder, Generator(2))
+    machine = limits(folder, Generator(2), asked)
     ticker.show("writing ...")
     measured = Measured(machine, writing.written(folder, rounds, asked))
     ticker.show("the model reads ...")
@@ -150,8 +154,11 @@ def _nearest(sizes: Sequence[int]) -> int:
     return min(sizes, key=lambda many: abs(many - PROCESSES))
 
 
-def _told(sizes: Sequence[int]) -> str:
-    return ",".join(f"{many // 1000}k" if many % 1000 == 0 else str(many) for many in sizes)
+def _told(sizes: Sequence[int], rounds: int, asked: int, *, large: bool) -> str:
+    shown = ",".join(f"{many // 1000}k" if many % 1000 == 0 else str(many) for many in sizes)
+    words = ["simonides bench speed", *[f"--sizes {shown}"] * (tuple(sizes) != SIZES), *["--large"] * large]
+    words += [f"--rounds {rounds}"] * (rounds != ROUNDS) + [f"--asked {asked}"] * (asked != ASKED)
+    return " ".join(words)
 
 
 def _tables(found: Measured) -> list[Table]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from simonides.bench import filling
@@ -161,7 +161,7 @@ def filled(
     settings: Settings | None = None,
 ) -> Sizes:
     """Make a store of so many memories with codes; return what its file takes before and after the codes."""
-    quick = replace(settings or Settings(), background=False, synchronous="normal")
+    quick = Settings(background=False, synchronous="normal")
     with Memory(path, settings=quick) as memory:
         text = filling.fill(memory, Generator(), many, step)
     instant = path.stat().st_size

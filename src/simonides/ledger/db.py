@@ -318,7 +318,11 @@ def check_place(path: Path) -> Path:
         raise InputError("path", "must not hold a NUL character", repr(str(path)))
     path = path.expanduser().absolute()
     subject = f"store {path}"
-    if path.is_dir():
+    try:
+        directory = path.is_dir()
+    except OSError as err:  # the name is too long, or a folder above may not be entered
+        raise StoreUnusable(subject, "can't be looked at", err.strerror, "Choose another path.") from err
+    if directory:
         raise StoreUnusable(subject, "is a directory", "", f"Name a file in it, e.g. {path / 'memory.db'}.")
     package = Path(__file__).resolve().parents[1]
     place = path.resolve()

@@ -185,7 +185,9 @@ class Index:
         counts = np.concatenate([counts for _, counts, _ in unpacked])
         columns["words"][start:end] = np.bincount(np.repeat(np.arange(len(fresh)), sizes), counts, len(fresh))
         self.words.add_bulk(np.concatenate([keys for keys, _, _ in unpacked]), np.repeat(docs, sizes), counts)
-        pieces = [np.frombuffer(item.tokens or b"", np.uint16, len(item.tokens or b"") // 2) for item in fresh]
+        pieces = [
+            np.frombuffer(item.tokens or b"", np.uint16, len(item.tokens or b"") // 2) for item in fresh
+        ]
         many = np.concatenate(pieces).astype(np.uint32)
         self.pieces.add_bulk(many, np.repeat(docs, [len(p) for p in pieces]), np.ones(len(many), np.uint8))
         self._chain(start, end)

@@ -219,6 +219,8 @@ def _prepare_connect(change: Connect, settings: Settings) -> Ready:
 
 def checked_source(source: Source) -> str:
     """Return where a memory comes from as canonical JSON, without what is left at its default."""
+    if not isinstance(source, Source):
+        raise InputError("source", "must be a simonides.types.Source or its name", repr(source))
     checked_name(source.name, "source name", longest=LONGEST_NAME * 8)
     if source.modality not in MODALITIES:
         raise UnknownName("source modality", str(source.modality), MODALITIES)

@@ -19,6 +19,8 @@ CLOSING = "</memories>"
 """The marks around the block: forged ones inside a memory are made harmless, and capture knows the block by them."""
 CITED = 8
 """Last digits of an id that a citation shows; `get` and the command line take them."""
+BEGINNING = 20
+"""Characters for each token of the budget that are counted at first: more than any language needs."""
 _FORGED = re.compile(r"<(\s*/?\s*memories\b)", re.IGNORECASE)
 
 
@@ -30,8 +32,8 @@ def pack(hits: Sequence[Hit], budget: int) -> Context:
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
         raise InputError("budget", "must be a whole number of at least 1 token", repr(budget))
     lines = [line(hit) for hit in hits]
-    costs = count_tokens([*lines, f"{OPENING}\n{CLOSING}"])
-    left = budget - costs.pop()
+    costs = _costs(lines, budget)
+    left = budget - count_tokens([f"{OPENING}\n{CLOSING}"])[0]
     kept: list[int] = []
     for place, cost in enumerate(costs):
         if cost + 1 <= left:
@@ -47,6 +49,13 @@ def pack(hits: Sequence[Hit], budget: int) -> Context:
         tokens=count_tokens([text])[0] if text else 0,
         budget=budget,
     )
+
+
+def _costs(lines: Sequence[str], budget: int) -> list[int]:
+    """Return the tokens of each line; of a long one whose beginning is too much already, those of the beginning."""
+    begun = count_tokens([one[: BEGINNING * budget] for one in lines])
+    whole = [len(one) <= BEGINNING * budget or cost > budget for one, cost in zip(lines, begun, strict=True)]
+    return [cost if ok else count_tokens([one])[0] for one, cost, ok in zip(lines, begun, whole, strict=True)]
 
 
 def line(hit: Hit) -> str:

@@ -10,12 +10,14 @@ from simonides.parts.fuse import chance
 from simonides.types import Dropped, Hit, Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from simonides.parts.recall import Ranked
 
 SPARE = 10
-"""Candidates that are loaded beyond `k`, to fill the places of those that only repeat another."""
+"""Candidates that are loaded beyond `k` at once, to fill the places of those that only repeat another."""
+LONG = 4000
+"""Characters of a text that are compared by their words; what follows must be equal as it is."""
 _SIGNS = re.compile(r"\W+")
 
 
@@ -34,17 +36,10 @@ def pick(
     refused = gate and ranked.answerable < ranked.threshold
     if refused and not explained:
         return [], []
-    rows = ranked.rows[: k + max(explained, SPARE)].tolist()
-    loaded = load(rows)
     hits: list[Hit] = []
     dropped: list[Dropped] = []
     seen: dict[tuple[str, str], Memory] = {}
-    for place, row in enumerate(rows):
-        if row not in loaded:
-            continue
-        if len(hits) == k and len(dropped) >= explained:
-            break
-        memory = loaded[row]
+    for place, memory in _loaded(ranked, k + max(explained, SPARE), load):
         score, shares = chance(ranked.logits[place]), ranked.shares(place)
         first = seen.setdefault(wording(memory), memory)
         if refused:
@@ -58,7 +53,21 @@ def pick(
             continue
         if len(dropped) < explained:
             dropped.append(Dropped(memory, score, shares, why))
+        elif refused or len(hits) == k:
+            break
     return hits, dropped
+
+
+def _loaded(
+    ranked: Ranked, at_once: int, load: Callable[[Sequence[int]], dict[int, Memory]]
+) -> Iterator[tuple[int, Memory]]:
+    """Yield places with their memories, best first; more are loaded only when those before were not enough."""
+    for start in range(0, len(ranked.rows), at_once):
+        rows = ranked.rows[start : start + at_once].tolist()
+        loaded = load(rows)
+        for place, row in enumerate(rows, start):
+            if row in loaded:
+                yield place, loaded[row]
 
 
 def wording(memory: Memory) -> tuple[str, str]:
@@ -67,7 +76,7 @@ def wording(memory: Memory) -> tuple[str, str]:
     Capitals, accents and signs aside. What is said twice is kept twice in the store; it only takes one place among
     the hits.
     """
-    bare = _SIGNS.sub(" ", fold(memory.text)).strip()
+    bare = _SIGNS.sub(" ", fold(memory.text[:LONG])).strip() + memory.text[LONG:]
     return memory.speaker, bare or memory.text
 
 

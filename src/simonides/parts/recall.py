@@ -69,13 +69,11 @@ class Recall:
         self._states: OrderedDict[str, States] = OrderedDict()
         self._lock = Lock()
 
-    def ask(
-        self, query: str, scope: dict[str, str], believed: Believed, now: datetime, most: int | None
-    ) -> Ranked:
-        """Return the candidates for a query, best first; `most` None keeps them all, for `explain`."""
+    def ask(self, query: str, scope: dict[str, str], believed: Believed, now: datetime) -> Ranked:
+        """Return the candidates for a query, best first."""
         started = time.perf_counter()
         question, found = self.measure(query, scope, believed, now)
-        ranked = self._rank(question, found, most)
+        ranked = self._rank(question, found)
         return replace(ranked, took={**found.took, "all": (time.perf_counter() - started) * 1000})
 
     def measure(
@@ -115,7 +113,7 @@ class Recall:
                 self._states.popitem(last=False)
         return states
 
-    def _rank(self, question: Question, found: Candidates, most: int | None) -> Ranked:
+    def _rank(self, question: Question, found: Candidates) -> Ranked:
         weights = self._fusion or fuse.fusion(f"{self._settings.fusion}-{self._tier(found)}")
         took = found.took
         threshold = weights.threshold if self._settings.gate < 0 else self._settings.gate
@@ -128,7 +126,6 @@ class Recall:
         logits = weights.logits(named)
         order = np.argsort(-logits, kind="stable")
         chance = weights.gate(gate_facts(found, named, logits, order, len(question.terms)))
-        order = order[:most]
         return Ranked(
             question,
             found.rows[order],
