@@ -15,6 +15,7 @@ import numpy as np
 from simonides.clock import FOREVER
 from simonides.ledger.postings import Postings
 from simonides.ledger.vectors import Vectors
+from simonides.types import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -190,10 +191,11 @@ class Index:
         ]
         many = np.concatenate(pieces).astype(np.uint32)
         self.pieces.add_bulk(many, np.repeat(docs, [len(p) for p in pieces]), np.ones(len(many), np.uint8))
-        self._chain(start, end)
+        self._chain(start, end, [item.kind == Kind.TURN and item.version == 1 for item in fresh])
         self.size = end
 
-    def _chain(self, start: int, end: int) -> None:
+    def _chain(self, start: int, end: int, said: list[bool]) -> None:
+        """Join turns to the one before and after in their session; notes and later versions of a turn stand alone."""
         before, after = self._columns["before"], self._columns["after"]
         before[start:end] = -1
         after[start:end] = -1
@@ -201,7 +203,7 @@ class Index:
         scopes: list[int] = self._columns["scope"][start:end].tolist()
         for doc, scope in enumerate(scopes, start):
             named = self._scopes[scope] if scope < len(self._scopes) else None
-            if named is None or not named.session:
+            if named is None or not named.session or not said[doc - start]:
                 continue
             talkers = self._talkers.setdefault(scope, set())
             if int(speakers[doc]) not in talkers:

@@ -164,7 +164,7 @@ def scope_table(connection: sqlite3.Connection, after: int) -> list[tuple[int, S
 def fresh(connection: sqlite3.Connection, after_row: int, limit: int) -> list[Fresh]:
     """Return versions with a row greater than `after_row`, in row order."""
     query = """SELECT m.row, m.scope, m.kind, m.speaker, m.valid_from, m.valid_to, m.recorded_from, m.recorded_to,
-        x.words, x.tokens, length(m.text)
+        x.words, x.tokens, length(m.text), m.version
         FROM memory m LEFT JOIN lexical x ON x.row = m.row WHERE m.row > ? ORDER BY m.row LIMIT ?"""
     return list(map(Fresh._make, connection.execute(query, (after_row, limit)).fetchall()))
 

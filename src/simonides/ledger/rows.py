@@ -75,6 +75,7 @@ class Fresh(NamedTuple):
     words: bytes | None
     tokens: bytes | None
     length: int
+    version: int
 
 
 MEMORY = ", ".join(f"m.{name}" for name in Version._fields)
