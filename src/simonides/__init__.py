@@ -4,7 +4,7 @@
 
     memory = Memory()
     memory.add("I moved from Berlin to Lisbon.")
-    memory.search("where do I live?")
+    memory.search("where did I move to?")
 
 Importing this module imports nothing else: no numpy, no SQLite, no model. The nouns that are not listed here live in
 `simonides.types`, the errors in `simonides.errors`. `simonides.Memory` is the object that holds a store; one version

@@ -96,7 +96,7 @@ OTHERWISE = {typed: name for name, words in _MEANT.items() for typed in words.sp
 
 FIRST = (
     'simonides add "I moved from Berlin to Lisbon."',
-    'simonides search "where do I live?"',
+    'simonides search "where did I move to?"',
     "simonides import claude-code      # or chatgpt export.zip, markdown ./notes ...",
     "simonides demo                    # a tour of twenty seconds",
 )
@@ -125,6 +125,7 @@ class Door(LazyGroup):
         extra |= {"standalone_mode": False, "obj": desk}
         try:
             code = cast("int | None", super().main(given, *rest, **extra))
+            sys.stdout.flush()  # a full disk shows here, and not only when the interpreter ends
         except (click.exceptions.Abort, KeyboardInterrupt):
             desk.aside("Stopped.")
             code = STOPPED
@@ -134,6 +135,7 @@ class Door(LazyGroup):
             code = _known(err, desk.json)
         except OSError as err:
             code = _world(err, desk.json)
+            _give_up_output()
         except Exception as err:
             code = _unknown(err, desk.json)
         sys.exit(code or 0)
@@ -168,6 +170,16 @@ def _world(err: OSError, as_json: bool) -> int:
         type(err).__name__, (subject, rule, "", "Is the disk full, or is it not yours to write?"), as_json
     )
     return STORE
+
+
+def _give_up_output() -> None:
+    """Let what is still unwritten go nowhere, so that the interpreter does not fail on it once more at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _unknown(err: Exception, as_json: bool) -> int:

@@ -288,7 +288,7 @@ def _farewell(paper: Paper, seconds: float, keep: Path | None) -> None:
     paper.line("Now with your own words:")
     for command, what in (
         ('simonides add "I moved from Berlin to Lisbon."', "remember"),
-        ('simonides search "where do I live?"', "and find"),
+        ('simonides search "where did I move to?"', "and find"),
         ("simonides import claude-code", "what your coding agent and you have said"),
         ("simonides import --detect PATH", "a ChatGPT or Claude export, notes, memory.jsonl ..."),
         ("simonides --help", "everything else"),

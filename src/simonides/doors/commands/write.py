@@ -46,7 +46,7 @@ def _value(text: str) -> Json:
         'simonides add "We chose GraphQL over REST." --kind decision --project shop --meta by=Mia',
         "pbpaste | simonides add - --kind note",
     ),
-    then=('simonides search "where do I live?"', "simonides list --newest"),
+    then=('simonides search "where did I move to?"', "simonides list --newest"),
 )
 @click.argument("words", metavar="TEXT...", nargs=-1)
 @click.option(
