@@ -107,6 +107,11 @@ def test_a_terminal_that_speaks_no_unicode_still_gets_an_answer(path: str) -> No
     assert answer["memories"][0]["text"] == "Ana drinks café 茶."
 
 
+def hear_ctrl_c() -> None:
+    """Undo what a shell does to whatever it starts in the background: there Ctrl-C is ignored, also by children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
 def test_ctrl_c_in_an_import_keeps_what_is_in_and_the_next_run_goes_on(path: str, tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
@@ -115,7 +120,7 @@ def test_ctrl_c_in_an_import_keeps_what_is_in_and_the_next_run_goes_on(path: str
     words = ("--path", path, "import", "jsonl", str(rows))
     command = [sys.executable, "-m", "simonides", *words]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({})
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({}), preexec_fn=hear_ctrl_c
     ) as stopped:
         until = time.monotonic() + 60
         while not os.path.exists(f"{path}-wal") or os.path.getsize(f"{path}-wal") < 600_000:  # noqa: PTH110, PTH202
@@ -139,7 +144,12 @@ def test_ctrl_c_in_an_import_keeps_what_is_in_and_the_next_run_goes_on(path: str
 def test_ctrl_c_while_waiting_for_a_pipe_stops_at_once(path: str) -> None:
     command = [sys.executable, "-m", "simonides", "--path", path, "add", "-"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({})
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment({}),
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - it only sets a signal, and no thread is about
     ) as waiting:
         time.sleep(1.5)
         waiting.send_signal(signal.SIGINT)
