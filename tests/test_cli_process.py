@@ -120,7 +120,11 @@ def test_ctrl_c_in_an_import_keeps_what_is_in_and_the_next_run_goes_on(path: str
     words = ("--path", path, "import", "jsonl", str(rows))
     command = [sys.executable, "-m", "simonides", *words]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({}), preexec_fn=hear_ctrl_c
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment({}),
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - it only sets a signal, and no thread is about
     ) as stopped:
         until = time.monotonic() + 60
         while not os.path.exists(f"{path}-wal") or os.path.getsize(f"{path}-wal") < 600_000:  # noqa: PTH110, PTH202
