@@ -74,9 +74,9 @@ def state():
 
 before, modules = state(), set(sys.modules)
 sys.addaudithook(hook)
-start = time.perf_counter()
+start = time.process_time()
 __import__(target)
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 events = list(events)
 after = state()
 print(json.dumps({
@@ -142,11 +142,12 @@ def test_it_takes_under_fifty_milliseconds() -> None:
 
 def test_help_takes_under_a_hundred_and_fifty_milliseconds() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); sys.argv = ['simonides', '--help']\n"
+        "import sys, time; start = time.process_time(); sys.argv = ['simonides', '--help']\n"
         "from simonides.doors.cli import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
-        "print('seconds', time.perf_counter() - start)"
+        "print('seconds', time.process_time() - start)"
     )
-    # The interpreter's own start is Python's; what is ours begins with our first import.
+    # The interpreter's own start is Python's; what is ours begins with our first import. Processor time, because what
+    # else the machine does is not ours either.
     best = min(float(interpreter("-c", code).stdout.split()[-1]) for _ in range(5))
     assert best < LIMIT_HELP_SECONDS, f"{best * 1000:.1f} ms"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from simonides.ledger.index import Believed
 from simonides.ledger.rules import checked_kinds, checked_name
 from simonides.parts import analyse
 from simonides.parts.intake import adding, batched
+from simonides.parts.models import user_folder
 from simonides.parts.pack import pack
 from simonides.parts.progress import shown
 from simonides.parts.rank import pick
@@ -61,14 +61,7 @@ SCOPE = ("user", "agent", "session", "project")
 
 def default_path() -> Path:
     """Return the file that is used when none is named: the platform's own place for a user's data."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = home / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = home / ".local" / "share"
-    return base / "simonides" / "memory.db"
+    return user_folder() / "memory.db"
 
 
 class Within(TypedDict, total=False):

@@ -110,8 +110,8 @@ _KNOWN = (
 )
 
 
-def models_folder() -> Path:
-    """Return where fetched models lie: the platform's own place for a user's data."""
+def user_folder() -> Path:
+    """Return the platform's own place for a user's data, below which everything of ours lies."""
     home = Path.home()
     if sys.platform == "win32":
         base = home / "AppData" / "Local"
@@ -119,7 +119,12 @@ def models_folder() -> Path:
         base = home / "Library" / "Application Support"
     else:
         base = home / ".local" / "share"
-    return base / "simonides" / "models"
+    return base / "simonides"
+
+
+def models_folder() -> Path:
+    """Return where fetched models lie."""
+    return user_folder() / "models"
 
 
 def catalogue(folder: Path | None = None) -> tuple[Model, ...]:
