@@ -30,8 +30,8 @@ K1, B = 1.2, 0.75
 RANKS = 60
 """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher, 2009)."""
 SPEAKER = 0.4
-"""What it counts to be spoken by whom the question is about, beside cosines and BM25 of at most 1. The one number that is
-chosen, and in the baseline's favour: the best of 0.1 to 0.7 on the mean of LoCoMo, BEAM and part of LongMemEval."""
+"""What it counts to be spoken by whom the question is about, beside cosines and BM25 of at most 1. The one number that
+is chosen, and in the baseline's favour: the best of 0.1 to 0.7 on the mean of LoCoMo, BEAM and part of LongMemEval."""
 WORDS, VECTORS, BOTH, SPOKEN, BY_RANKS = (
     "BM25",
     "cosine",

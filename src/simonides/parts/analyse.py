@@ -102,6 +102,13 @@ def _split(word: str) -> list[str]:
     return parts
 
 
+def _single_characters(text: str) -> list[int]:
+    """Return the checksums of each character of longer unspaced runs, so that one character finds them too."""
+    if text.isascii():
+        return []
+    return [checksum(char) for run in _UNSPACED.findall(fold(text)) if len(run) > 1 for char in run]
+
+
 def stems(found: Iterable[str]) -> list[str]:
     """Return the stem of each word."""
     stemmer = getattr(_local, "stemmer", None)
@@ -125,7 +132,7 @@ def terms(text: str) -> list[int]:
 def lexical(text: str) -> Lexical:
     """Return what is stored beside a text so that it can be found: terms with their counts, and wordpieces."""
     counts: dict[int, int] = {}
-    for term in terms(text):
+    for term in (*terms(text), *_single_characters(text)):
         counts[term] = counts.get(term, 0) + 1
     keys = np.fromiter(counts.keys(), np.uint32, len(counts))
     often = np.minimum(np.fromiter(counts.values(), np.int64, len(counts)), 255).astype(np.uint8)
