@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,9 +30,11 @@ from simonides.errors import InputError
 from simonides.ledger.index import Believed, Index
 from simonides.memory import Memory
 from simonides.parts import codes, embed, fuse
+from simonides.parts.pooled import pooled_only
 from simonides.parts.query import is_assistant, is_user
 from simonides.parts.recall import Recall
 from simonides.settings import Settings
+from simonides.types import Json
 
 SPRING = datetime(2026, 3, 1, 9, tzinfo=UTC)
 SAID = {
@@ -202,6 +205,27 @@ def test_the_cache_gives_the_same_codes_and_reads_each_text_once(tmp_path: Path)
     asked = again.ask("Who sold it?")
     assert asked.states.tolist() == model.read([("", "Who sold it?")])[0].states.tolist()
     assert again.read([("", "Who sold it?")])[0] is asked
+
+
+class Pooled:
+    """A model that gives one vector a text, as most do."""
+
+    def identity(self) -> dict[str, Json]:
+        return {"name": "made", "dimension": 16}
+
+    def read(self, texts: Sequence[tuple[str, str]]) -> list[embed.States]:
+        return pooled_only(
+            np.array([[len(before), len(text), *range(14)] for before, text in texts], np.float32)
+        )
+
+
+def test_the_cache_takes_models_of_one_vector_a_text(tmp_path: Path) -> None:
+    texts = [("", "one"), ("before", "another")]
+    first, again = CachedReader(Pooled(), tmp_path).read(texts), CachedReader(Pooled(), tmp_path).read(texts)
+    for one, other, plainly in zip(first, again, Pooled().read(texts), strict=True):
+        assert one.pooled.tolist() == other.pooled.tolist() == plainly.pooled.tolist()
+        assert len(one.tokens) == len(other.states) == 0
+    assert [path.suffix for path in tmp_path.iterdir()] == [".codes"]
 
 
 def test_a_cached_store_ranks_like_any_store(tmp_path: Path, reader: CachedReader) -> None:

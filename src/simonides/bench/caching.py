@@ -98,8 +98,8 @@ class CachedReader:
 
     def _standing_for(self, key: bytes) -> States:
         pooled, packed = self._kept[key]
-        count = len(packed) // CODE_BYTES
-        return States(np.full(count, _worthy(), np.uint16), _states_of(packed), pooled)
+        states = _states_of(packed) if packed else np.zeros((0, len(pooled)), np.float32)
+        return States(np.full(len(states), _worthy(), np.uint16), states, pooled)
 
     def _keep(self, said: Mapping[bytes, States]) -> None:
         lines: list[bytes] = []

@@ -87,6 +87,8 @@ CODE_BYTES = 48
 """Bytes of one token code."""
 CODES_HELD = 160 * 1024 * 1024
 """Bytes of token codes that a process holds; those of later memories are read from the store when they are needed."""
+SCOPES_HELD = 256
+"""Scopes asked for whose fitting scope numbers are kept."""
 ELSEWHERE, NONE_YET = -1, -2
 """Code sizes that are no sizes: the codes are in the store only; the full tier has not read the memory yet."""
 
@@ -123,6 +125,7 @@ class Index:
         self._kind_codes: dict[str, int] = {}
         self._scopes: list[Scope | None] = []
         self._last: dict[int, int] = {}
+        self._fits: dict[tuple[tuple[str, str], ...], NDArray[np.bool_]] = {}
         self._people: list[bool] = []
         self._talkers: dict[int, set[int]] = {}
         self._pooled = np.zeros((0, dimension + 4), np.uint8)
@@ -356,16 +359,26 @@ class Index:
         """Return the mask of documents that a search may use; scope fields that are not named do not filter."""
         mask = self._in_time(believed, now)
         if scope:
-            fits = np.array(
-                [s is not None and all(getattr(s, f) == v for f, v in scope.items()) for s in self._scopes]
-            )
-            mask &= fits[self.column("scope")] if len(fits) else False
+            mask &= self._fitting(scope)[self.column("scope")]
         if believed.kinds is not None:
             codes = [code for kind, code in self._kind_codes.items() if kind in believed.kinds]
             mask &= np.isin(self.column("kind"), codes)
         if believed.rows is not None:
             mask &= np.isin(self.column("row"), believed.rows)
         return mask
+
+    def _fitting(self, scope: dict[str, str]) -> NDArray[np.bool_]:
+        """Return by scope number which scopes fit; kept from search to search, and only looked at for new scopes."""
+        key = tuple(sorted(scope.items()))
+        known = self._fits.pop(key, np.zeros(0, np.bool_))
+        if len(known) < len(self._scopes):
+            fresh = self._scopes[len(known) :]
+            more = [one is not None and all(getattr(one, f) == v for f, v in key) for one in fresh]
+            known = np.concatenate([known, np.array(more, np.bool_)])
+        self._fits[key] = known  # last again, so that the first is the one not asked for longest
+        if len(self._fits) > SCOPES_HELD:
+            del self._fits[next(iter(self._fits))]
+        return known
 
     def _in_time(self, believed: Believed, now: int) -> NDArray[np.bool_]:
         if believed.known_at is None:
