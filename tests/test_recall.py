@@ -490,3 +490,18 @@ def test_a_scope_of_nobody_believed_is_no_error(memory: Memory) -> None:
     assert memory.search("piano", gate=False, kinds=["fact"]) == []
     assert memory.search("piano", gate=False, where={"a": 1}) == []
     assert Believed().kinds is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 3000), st.integers(1, 60), st.integers(1, 40), st.floats(0, 1), st.integers(0, 2**32 - 1)
+)
+def test_the_best_scores_are_those_of_sorting_all(
+    size: int, k: int, levels: int, empty: float, seed: int
+) -> None:
+    drawn = np.random.default_rng(seed)
+    scores = (drawn.integers(1, levels + 1, size) / levels * (drawn.random(size) >= empty)).astype(np.float32)
+    found = retrieve._top(scores, k)
+    expected = np.sort(scores[scores > 0])[::-1][:k]
+    assert scores[found].tolist() == expected.tolist()
+    assert len(set(found.tolist())) == len(found)
