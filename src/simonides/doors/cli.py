@@ -235,7 +235,6 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     entries=COMMANDS,
     otherwise=OTHERWISE,
     subcommand_metavar="COMMAND [ARGS]...",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option("--path", metavar="FILE", help="Use this file.  [env: SIMONIDES_PATH]")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON; errors too, on stderr.")

@@ -27,13 +27,17 @@ else:
 R = TypeVar("R")
 
 
+HELP: dict[str, Any] = {"context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110}}
+"""The same for every command, also one that is run without those above it: click keeps what the first run found."""
+
+
 class Verb(click.Command):
     """A command whose help ends with examples and the next step, and which takes `--json` too."""
 
     def __init__(
         self, *args: Any, examples: Sequence[str] = (), then: Sequence[str] = (), **attributes: Any
     ) -> None:
-        super().__init__(*args, **attributes)
+        super().__init__(*args, **HELP | attributes)
         self.examples = tuple(examples)
         self.then = tuple(then)
         self.params.append(_json_option())
@@ -92,7 +96,7 @@ class LazyGroup(click.Group):
         otherwise: dict[str, str] | None = None,
         **attributes: Any,
     ) -> None:
-        super().__init__(*args, **attributes)
+        super().__init__(*args, **HELP | attributes)
         self.entries = entries
         self.otherwise = otherwise or {}
         self._registry = Registry("command", {name: entry.target for name, entry in entries.items()})
