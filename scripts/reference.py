@@ -75,7 +75,7 @@ def option_rows(command: click.Command, context: click.Context) -> list[list[str
         record = parameter.get_help_record(context)
         if isinstance(parameter, click.Argument):
             rows.append([f"`{parameter.make_metavar(context)}`", getattr(parameter, "help", "") or ""])
-        elif record is not None and parameter.name != "help":
+        elif record is not None and "--help" not in parameter.opts:
             rows.append([f"`{record[0]}`", " ".join(record[1].split())])
     return rows
 
