@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -429,15 +428,6 @@ def test_a_place_that_cannot_be_written_is_refused() -> None:
         with pytest.raises(StoreUnusable) as caught:
             Memory(path, settings=QUICK)
         assert caught.value.way_out
-
-
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="rights do not bind root")
-def test_a_file_that_may_only_be_read_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "memory.db"
-    Memory(path, settings=QUICK).close()
-    path.chmod(0o400)
-    with pytest.raises(StoreUnusable, match="chmod"):
-        Memory(path, settings=QUICK)
 
 
 def test_a_path_that_cannot_be_one_is_refused(tmp_path: Path) -> None:

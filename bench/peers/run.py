@@ -73,31 +73,39 @@ def main() -> int:
     pythons: dict[str, Path | str] = {
         name: environment(name, given.torch) for name in dict.fromkeys(PEERS[peer][0] for peer in given.peers)
     }
-    machine = here()
-    tables: list[Table] = []
-    lines: list[Line] = []
-    details: dict[str, Any] = {}
     for name, place in places(given.data, given.sets).items():
-        conversations = load(name, place)
-        chosen = evenly(asked_last(conversations), given.limit)
-        print(f"{name}: simonides", file=sys.stderr)
-        answers = [one for one in ask((), Plan(Settings(), reader), chosen, lambda _: None) if one.ranked]
-        outcomes = {peer: run(peer, pythons[PEERS[peer][0]], chosen, answers, reader) for peer in given.peers}
-        for peer, outcome in outcomes.items():
-            if not outcome.failed:
-                answers = [with_peer(one, peer, outcome) for one in answers]
-        found = scoring.figures(answers, (5, 10, 20))
-        tables += [scoring.tables(TITLES[name], found)[0], costs(TITLES[name], outcomes)]
-        lines.append(line(TITLES[name], found, outcomes))
-        took = {peer: outcome.cost or outcome.failed for peer, outcome in outcomes.items()}
-        details[name] = {"stores": len(chosen), "figures": found, "costs": took}
-    report = Report(
-        name="peers", title="Other systems", command=command(given), made=today(), machine=machine, note=NOTE,
-        order=40, tables=tables, summary=lines, details=details,
-    )  # fmt: skip
-    report.save(given.out)
-    print(report.as_markdown())
+        report = measured(name, place, given, pythons, reader)
+        report.save(given.out)
+        print(report.as_markdown())
     return 0
+
+
+def measured(
+    name: str, place: Path, given: argparse.Namespace, pythons: dict[str, Path | str], reader: CachedReader
+) -> Report:
+    """Ask us and every system the questions of a set."""
+    title, machine = TITLES[name], here()
+    chosen = evenly(asked_last(load(name, place)), given.limit)
+    print(f"{name}: simonides", file=sys.stderr)
+    answers = [one for one in ask((), Plan(Settings(), reader), chosen, lambda _: None) if one.ranked]
+    outcomes = {peer: run(peer, pythons[PEERS[peer][0]], chosen, answers, reader) for peer in given.peers}
+    for peer, outcome in outcomes.items():
+        if not outcome.failed:
+            answers = [with_peer(one, peer, outcome) for one in answers]
+    found = scoring.figures(answers, (5, 10, 20))
+    took = {peer: outcome.cost or outcome.failed for peer, outcome in outcomes.items()}
+    return Report(
+        name=f"peers-{name}",
+        title=f"Other systems: {title}",
+        command=command(name, given.limit),
+        made=today(),
+        machine=machine,
+        note=NOTE,
+        order=40 + list(TITLES).index(name),
+        tables=[ranks(title, found), costs(title, outcomes)],
+        summary=[line(title, found, outcomes)],
+        details={"set": name, "stores": len(chosen), "figures": found, "costs": took},
+    )
 
 
 def arguments() -> argparse.Namespace:
@@ -117,12 +125,9 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def command(given: argparse.Namespace) -> str:
+def command(name: str, limit: int | None) -> str:
     """Return the command with DATA for the place of the data."""
-    words = ["make bench-peers DATA=DATA"]
-    more = [f"--set {','.join(given.sets)}"] * (given.sets != ["locomo", "beam"])
-    more += [f"--limit {given.limit}"] * (given.limit is not None)
-    return " ".join([*words, *([f'ARGS="{" ".join(more)}"'] * bool(more))])
+    return f"make bench-peers DATA=DATA SETS={name}" + f' ARGS="--limit {limit}"' * (limit is not None)
 
 
 def asked_last(conversations: Sequence[Conversation]) -> list[Conversation]:
@@ -206,6 +211,12 @@ def with_peer(answer: Answer, peer: str, outcome: Outcome) -> Answer:
     """Return an answer with what a system said beside ours."""
     ranked = outcome.ranked[answer.conversation, answer.question.id]
     return replace(answer, ranked={**answer.ranked, peer: ranked})
+
+
+def ranks(title: str, found: scoring.Figures) -> Table:
+    """Return what everybody finds; the signals of ours are left out elsewhere."""
+    whole = scoring.tables(title, found)[0]
+    return replace(whole, rows=[row for row in whole.rows if not str(row[0]).startswith("without ")])
 
 
 def costs(title: str, outcomes: dict[str, Outcome]) -> Table:
