@@ -85,7 +85,8 @@ def measured(
 ) -> Report:
     """Ask us and every system the questions of a set."""
     title, machine = TITLES[name], here()
-    chosen = evenly(asked_last(load(name, place)), given.limit)
+    whole = asked_last(load(name, place))
+    chosen = evenly(whole, given.limit)
     print(f"{name}: simonides", file=sys.stderr)
     answers = [one for one in ask((), Plan(Settings(), reader), chosen, lambda _: None) if one.ranked]
     outcomes = {peer: run(peer, pythons[PEERS[peer][0]], chosen, answers, reader) for peer in given.peers}
@@ -97,7 +98,7 @@ def measured(
     return Report(
         name=f"peers-{name}",
         title=f"Other systems: {title}",
-        command=command(name, given.limit),
+        command=command(name, len(chosen) if len(chosen) < len(whole) else None),
         made=today(),
         machine=machine,
         note=NOTE,
