@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,11 @@ def details(found: list[Report]) -> str:
     return "\n\n".join(sections) or NONE_YET
 
 
+def _idle(machine: str) -> str:
+    """Return a machine without how busy it was, which differs from run to run and stands beside each report."""
+    return re.sub(r", load [\d.]+ at the start", "", machine)
+
+
 def summary(found: list[Report]) -> str:
     """Return the table of README.md: what, ours, what to hold it against, and the command."""
     rows = [
@@ -92,7 +98,7 @@ def summary(found: list[Report]) -> str:
         for report in found
         for line in report.summary
     ]
-    machines = sorted({f"{report.machine}, {report.made}" for report in found if report.summary})
+    machines = sorted({f"{_idle(report.machine)}, {report.made}" for report in found if report.summary})
     told = table(["", "simonides", "to compare", "made by"], rows) if rows else NONE_YET
     return told + (f"\n\nMeasured on {'; '.join(machines)}." if machines else "")
 
