@@ -13,6 +13,7 @@ from simonides.clock import FOREVER
 from simonides.ledger import derived, proof
 from simonides.ledger.db import Database
 from simonides.ledger.migrations import LATEST, version_of
+from simonides.ledger.sql import SqliteConnection
 
 _LARGE_LOG_BYTES = 256 * 1024 * 1024
 """A write-ahead log beyond this size means that some reader never lets go of it."""
@@ -37,7 +38,7 @@ class Finding:
 
 def check(database: Database) -> list[Finding]:
     """Look at everything; a finding that could not be made says why."""
-    looks: tuple[Callable[[sqlite3.Connection], Finding], ...] = (
+    looks: tuple[Callable[[SqliteConnection], Finding], ...] = (
         _schema,
         _integrity,
         _references,
@@ -63,7 +64,7 @@ def file_bytes(database: Database) -> int:
     return sum(_size(Path(f"{database.path}{ending}")) for ending in ("", "-wal"))
 
 
-def _tried(look: Callable[[sqlite3.Connection], Finding], connection: sqlite3.Connection) -> Finding:
+def _tried(look: Callable[[SqliteConnection], Finding], connection: SqliteConnection) -> Finding:
     try:
         return look(connection)
     except (sqlite3.Error, ValueError, TypeError, AttributeError) as err:
@@ -71,12 +72,12 @@ def _tried(look: Callable[[sqlite3.Connection], Finding], connection: sqlite3.Co
         return Finding(look.__name__.strip("_"), False, f"could not be read: {err}", fix)
 
 
-def _schema(connection: sqlite3.Connection) -> Finding:
+def _schema(connection: SqliteConnection) -> Finding:
     version = version_of(connection)
     return Finding("schema", version == LATEST, f"version {version}, newest is {LATEST}")
 
 
-def _integrity(connection: sqlite3.Connection) -> Finding:
+def _integrity(connection: SqliteConnection) -> Finding:
     rows = [row[0] for row in connection.execute("PRAGMA integrity_check(10)").fetchall()]
     if rows == ["ok"]:
         return Finding("integrity", True, "every page and index is sound")
@@ -85,13 +86,13 @@ def _integrity(connection: sqlite3.Connection) -> Finding:
     )
 
 
-def _references(connection: sqlite3.Connection) -> Finding:
+def _references(connection: SqliteConnection) -> Finding:
     count = len(connection.execute("PRAGMA foreign_key_check").fetchall())
     fix = "" if not count else "simonides reindex"
     return Finding("references", not count, f"{count} rows refer to rows that don't exist", fix)
 
 
-def _spans(connection: sqlite3.Connection) -> Finding:
+def _spans(connection: SqliteConnection) -> Finding:
     """Look for two believed versions of one memory whose valid times overlap."""
     query = f"""SELECT count(*) FROM memory a JOIN memory b ON b.id = a.id AND b.version > a.version
         WHERE a.recorded_to = {FOREVER} AND b.recorded_to = {FOREVER}
@@ -101,7 +102,7 @@ def _spans(connection: sqlite3.Connection) -> Finding:
     return Finding("time", not count, f"{count} versions contradict each other about when they hold", fix)
 
 
-def _log(connection: sqlite3.Connection) -> Finding:
+def _log(connection: SqliteConnection) -> Finding:
     result = proof.verify(connection)
     if result.ok:
         return Finding("log", True, f"{result.events} events, head {result.head[:16]}")
@@ -109,7 +110,7 @@ def _log(connection: sqlite3.Connection) -> Finding:
     return Finding("log", False, f"{len(result.problems)} problems, first: {result.problems[0]}", fix)
 
 
-def _words(connection: sqlite3.Connection) -> Finding:
+def _words(connection: SqliteConnection) -> Finding:
     query = "SELECT (SELECT count(*) FROM memory) - (SELECT count(*) FROM lexical)"
     missing = connection.execute(query).fetchone()[0]
     return Finding(
@@ -117,7 +118,7 @@ def _words(connection: sqlite3.Connection) -> Finding:
     )
 
 
-def _backlog(connection: sqlite3.Connection) -> Finding:
+def _backlog(connection: SqliteConnection) -> Finding:
     count = derived.backlog_size(connection)
     detail = f"{count} versions wait for the full tier; words and the instant tier find them meanwhile"
     return Finding("backlog", True, detail)

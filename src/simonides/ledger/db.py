@@ -24,6 +24,7 @@ from simonides.errors import InputError, StoreBusy, StoreUnusable
 from simonides.ledger.faults import BUSY, OF_DAMAGE, code_of, explain
 from simonides.ledger.forks import Forkable
 from simonides.ledger.migrations import identify, migrate
+from simonides.ledger.sql import SQLITE, SqliteConnection
 from simonides.settings import Settings
 
 IN_MEMORY = ":memory:"
@@ -37,7 +38,7 @@ class Handle:
     __slots__ = ("__weakref__", "connection", "lock")
 
     def __init__(self) -> None:
-        self.connection: sqlite3.Connection | None = None
+        self.connection: SqliteConnection | None = None
         self.lock = threading.RLock()
 
     def shut(self) -> None:
@@ -54,9 +55,12 @@ class Database(Forkable):
     """Opens the file (making and migrating it) and hands out connections for reading and for writing.
 
     Attributes:
+        dialect: what its connections speak.
         path: the file, or ``:memory:``.
         commits: how many transactions this object has committed.
     """
+
+    dialect = SQLITE
 
     def __init__(
         self, path: str | Path, settings: Settings | None = None, tracer: Callable[[str], None] | None = None
@@ -89,12 +93,14 @@ class Database(Forkable):
         return Writing(self, keep=keep)
 
     @contextlib.contextmanager
-    def snapshot(self) -> Generator[sqlite3.Connection]:
+    def snapshot(self) -> Generator[SqliteConnection]:
         """Give a connection of its own that sees one state of the file, however long it takes."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.translating())
             if self.in_memory:
-                source = sqlite3.connect(IN_MEMORY, isolation_level=None, check_same_thread=False)
+                source = sqlite3.connect(
+                    IN_MEMORY, isolation_level=None, check_same_thread=False, factory=SqliteConnection
+                )
                 stack.enter_context(contextlib.closing(source))
                 with self.reading() as connection:
                     connection.backup(source)
@@ -135,14 +141,14 @@ class Database(Forkable):
                 self._handles.add(handle)
             return handle
 
-    def opened(self, handle: Handle) -> sqlite3.Connection:
+    def opened(self, handle: Handle) -> SqliteConnection:
         """Return the open connection of a handle whose lock is held."""
         self.require_alive()
         if handle.connection is None:
             handle.connection = self.connect(query_only=handle is not self._writer)
         return handle.connection
 
-    def begin(self) -> sqlite3.Connection:
+    def begin(self) -> SqliteConnection:
         """Take the writer's lock, in this process and in the file; wait at most `busy_seconds` for each."""
         self.require_alive()
         handle = self._writer
@@ -174,10 +180,14 @@ class Database(Forkable):
             finally:
                 handle.lock.release()
 
-    def connect(self, *, query_only: bool = False) -> sqlite3.Connection:
+    def connect(self, *, query_only: bool = False) -> SqliteConnection:
         """Open a new connection with our settings."""
         connection = sqlite3.connect(
-            str(self.path), timeout=max(0.0, self.busy_seconds), isolation_level=None, check_same_thread=False
+            str(self.path),
+            timeout=max(0.0, self.busy_seconds),
+            isolation_level=None,
+            check_same_thread=False,
+            factory=SqliteConnection,
         )
         try:
             connection.execute("PRAGMA foreign_keys = ON")
@@ -269,7 +279,7 @@ class Reading(Translating):
 
     __slots__ = ("_handle",)
 
-    def __enter__(self) -> sqlite3.Connection:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __enter__(self) -> SqliteConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
         handle = self._handle = self._database.reader()
         handle.lock.acquire()
         try:
@@ -296,7 +306,7 @@ class Writing(Translating):
         super().__init__(database)
         self._keep = keep
 
-    def __enter__(self) -> sqlite3.Connection:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __enter__(self) -> SqliteConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._database.begin()
 
     def __exit__(

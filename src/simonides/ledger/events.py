@@ -7,7 +7,6 @@ a random salt, so that after its erasure nobody can find out what it said by gue
 from __future__ import annotations
 
 import json
-import sqlite3
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import NamedTuple
 from simonides.clock import instant, parse_id
 from simonides.ledger.canonical import decode, encode
 from simonides.ledger.rules import checked_count
+from simonides.ledger.sql import Connection
 from simonides.types import Event, Json
 
 GENESIS = bytes(32)
@@ -68,7 +68,7 @@ class Deed:
         return encode(value)
 
 
-def head(connection: sqlite3.Connection) -> tuple[int, bytes]:
+def head(connection: Connection) -> tuple[int, bytes]:
     """Return number and digest of the newest event; (0, GENESIS) for an empty log."""
     row = connection.execute("SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1").fetchone()
     return (row[0], row[1]) if row else (0, GENESIS)
@@ -96,14 +96,14 @@ def digest_after(before: bytes, row: Entry) -> bytes:
     return chained(before, row.seq, row.at, row.actor, row.verb, row.subject, payload_hash or b"")
 
 
-def entries(connection: sqlite3.Connection, batch: int = 5000) -> Iterator[Entry]:
+def entries(connection: Connection, batch: int = 5000) -> Iterator[Entry]:
     """Iterate over the whole log in order."""
     cursor = connection.execute(f"SELECT {COLUMNS} FROM event ORDER BY seq")
     while rows := cursor.fetchmany(batch):
         yield from map(Entry._make, rows)
 
 
-def read(connection: sqlite3.Connection, after: int, limit: int, subject: str) -> list[Event]:
+def read(connection: Connection, after: int, limit: int, subject: str) -> list[Event]:
     """Return events in order, `subject` (an id) empty for all."""
     checked_count(limit, "limit")
     wanted = (parse_id(subject),) if subject else ()

@@ -5,15 +5,16 @@ Knows the table link; knows no text of a memory. A link's ends are memories that
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from simonides.clock import FOREVER, parse_id
 from simonides.errors import Conflict, InputError, NotFound
+from simonides.ledger import counters
 from simonides.ledger.events import Deed
 from simonides.ledger.rows import INSERT_LINK, LINK, Edge, link_digest, link_of, no_memory
 from simonides.ledger.rules import Ready, checked_count
+from simonides.ledger.sql import Connection
 from simonides.types import Connect, Disconnect, Link
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def disconnect(batch: Batch, ready: Ready, change: Disconnect) -> None:
     assert ready.at is not None
     at = ready.at
     query = f"SELECT {LINK} FROM link l WHERE l.id = ? ORDER BY l.version"
-    rows = [Edge._make(row) for row in batch.connection.execute(query, (ready.id,))]
+    rows = [Edge._make(row) for row in batch.connection.execute(query, (ready.id,)).fetchall()]
     if not rows:
         raise NotFound(f"link {ready.id.hex()}", "no such link in this store", "", "`links` lists them.")
     believed = [row for row in rows if row.recorded_to == FOREVER and row.valid_to > at]
@@ -105,13 +106,14 @@ def _record(batch: Batch, close: Sequence[Edge], opened: Sequence[Edge], deed: D
             opened=seq,
             closed=None,
         )
-        batch.connection.execute(INSERT_LINK, (None, *edge[1:]))
+        row = counters.draw(batch.connection, "link")
+        batch.connection.execute(INSERT_LINK, (row, *edge[1:]))
         deed.opened[str(version)] = link_digest(edge)
     batch.log(deed)
 
 
 def read(
-    connection: sqlite3.Connection, *, of: str | None, relation: str | None, moment: Holding, limit: int
+    connection: Connection, *, of: str | None, relation: str | None, moment: Holding, limit: int
 ) -> list[Link]:
     """Return links that hold at a moment, oldest first; `of` is one of their ends."""
     limit = checked_count(limit, "limit")
@@ -128,7 +130,7 @@ def read(
 
 
 def neighbours(
-    connection: sqlite3.Connection, id: bytes, *, hops: int, relation: str | None, moment: Holding
+    connection: Connection, id: bytes, *, hops: int, relation: str | None, moment: Holding
 ) -> dict[str, int]:
     """Return the memories that can be reached over at most `hops` links, in either direction, with their distance."""
     checked_count(hops, "hops")

@@ -5,20 +5,21 @@ Adds are gathered and go in with one call for many rows; everything else is writ
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 
 from simonides.clock import FOREVER
 from simonides.errors import Conflict
-from simonides.ledger import bitemporal, events, links
+from simonides.ledger import bitemporal, counters, derived, events, links
 from simonides.ledger.bitemporal import Edit
+from simonides.ledger.counters import whole
 from simonides.ledger.events import Deed
 from simonides.ledger.rows import INSERT_MEMORY, MEMORY, Version, memory_digest, no_memory
 from simonides.ledger.rules import Lexical, Ready
+from simonides.ledger.sql import Connection, Taken
 from simonides.types import Add, Connect, Disconnect, Restore, Retire, Scope, Supersede
 
 _LEXICAL = "INSERT INTO lexical (row, words, tokens) VALUES (?, ?, ?)"
-_BACKLOG = "INSERT INTO backlog (row) VALUES (?)"
+_JOB = "INSERT INTO job (kind, row, created) VALUES (?, ?, ?)"
 
 
 class Batch:
@@ -32,12 +33,14 @@ class Batch:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         *,
         now: int,
         actor: str,
         scopes: Mapping[Scope, int] | None = None,
+        several: bool = False,
     ) -> None:
+        """Begin a batch in an open transaction; `several` changes are marked in the log as one set."""
         self.seqs: list[int] = []
         self.new_scopes: dict[Scope, int] = {}
         self.connection = connection
@@ -45,8 +48,8 @@ class Batch:
         self.actor = actor
         self._scopes = scopes or {}
         self._seq, self._head = events.head(connection)
-        counter = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'memory'").fetchone()
-        self._row: int = counter[0] if counter else 0
+        self._set = self._seq + 1 if several else 0
+        self._row = self._drawn = counters.last(connection, "memory")
         self._added: list[Version] = []
         self._lexical: list[tuple[int, bytes, bytes]] = []
         self._events: list[events.Entry] = []
@@ -73,15 +76,18 @@ class Batch:
                 links.disconnect(self, ready, change)
 
     def flush(self) -> None:
-        """Send to SQLite what was gathered."""
+        """Send to the database what was gathered."""
         run = self.connection.executemany
+        if self._row > self._drawn:
+            counters.draw(self.connection, "memory", self._row - self._drawn)
+            self._drawn = self._row
         if self._added:
             try:
                 run(INSERT_MEMORY, self._added)
-            except sqlite3.IntegrityError as err:
-                raise self._taken() from err
+            except Taken as err:
+                raise self._taken(err) from err
             run(_LEXICAL, self._lexical)
-            run(_BACKLOG, [(row.row,) for row in self._added])
+            run(_JOB, [(derived.READ, row.row, self.now) for row in self._added])
         if self._events:
             run(events.INSERT, self._events)
         self._added.clear()
@@ -90,6 +96,8 @@ class Batch:
 
     def log(self, deed: Deed) -> int:
         """Append one event; returns its number."""
+        if self._set:
+            deed.facts["set"] = self._set
         entry = events.entry(self._seq + 1, self._head, self.now, self.actor, deed)
         self._seq, self._head = entry.seq, entry.digest
         self._events.append(entry)
@@ -107,14 +115,14 @@ class Batch:
         if number is not None:
             return number
         fields = (scope.user, scope.agent, scope.session, scope.project)
-        query = "SELECT scope FROM scope WHERE user = ? AND agent = ? AND session = ? AND project = ?"
+        query = 'SELECT scope FROM scope WHERE "user" = ? AND agent = ? AND session = ? AND project = ?'
         found = self.connection.execute(query, fields).fetchone()
         if found is None:
-            insert = "INSERT INTO scope (user, agent, session, project) VALUES (?, ?, ?, ?)"
-            number = self.connection.execute(insert, fields).lastrowid
+            number = counters.draw(self.connection, "scope")
+            insert = 'INSERT INTO scope (scope, "user", agent, session, project) VALUES (?, ?, ?, ?, ?)'
+            self.connection.execute(insert, (number, *fields))
         else:
-            number = found[0]
-        assert number is not None
+            number = whole(found[0], "scope")
         self.new_scopes[scope] = number
         return number
 
@@ -212,17 +220,12 @@ class Batch:
         if not copies:
             assert lexical is not None
             run(_LEXICAL, (row, lexical.words, lexical.tokens))
-            run(_BACKLOG, (row,))
+            run(_JOB, (derived.READ, row, self.now))
             return
-        run("INSERT INTO lexical SELECT ?, words, tokens FROM lexical WHERE row = ?", (row, copies))
-        run("INSERT INTO codes SELECT ?, states, tokens FROM codes WHERE row = ?", (row, copies))
-        copied = run(
-            """INSERT INTO pooled SELECT ?, model, (SELECT max(serial) + 1 FROM pooled), vector
-            FROM pooled WHERE row = ?""",
-            (row, copies),
-        )
-        if not copied.rowcount:
-            run(_BACKLOG, (row,))
+        words = "INSERT INTO lexical (row, words, tokens) SELECT ?, words, tokens FROM lexical WHERE row = ?"
+        run(words, (row, copies))
+        if not derived.copy_codes(self.connection, copies, row):
+            run(_JOB, (derived.READ, row, self.now))
 
     def _believed(self, id: bytes, at: int | None) -> list[Version]:
         """Return the believed rows that hold at a time or later; those that ended before when there are no others."""
@@ -241,7 +244,7 @@ class Batch:
         if version is None:
             return
         query = f"SELECT version FROM memory WHERE id = ? AND recorded_to = {FOREVER} ORDER BY version DESC"
-        believed = [row[0] for row in self.connection.execute(query, (id,))]
+        believed = [row[0] for row in self.connection.execute(query, (id,)).fetchall()]
         if version not in believed and self._rows("m.id = ?", id):
             state = f"is at version {believed[0]}" if believed else "has been retired"
             raise Conflict(
@@ -250,22 +253,28 @@ class Batch:
 
     def _rows(self, condition: str, *values: object) -> list[Version]:
         query = f"SELECT {MEMORY} FROM memory m WHERE {condition} ORDER BY m.version"
-        return [Version._make(row) for row in self.connection.execute(query, values)]
+        return [Version._make(row) for row in self.connection.execute(query, values).fetchall()]
 
     def _scope(self, number: int) -> Scope:
-        query = "SELECT user, agent, session, project FROM scope WHERE scope = ?"
+        query = 'SELECT "user", agent, session, project FROM scope WHERE scope = ?'
         return Scope(*self.connection.execute(query, (number,)).fetchone())
 
-    def _taken(self) -> Conflict:
-        """Name the id that is there twice."""
+    def _taken(self, error: Taken) -> Conflict:
+        """Name the id that is there twice: in the batch, in the store, or else what the database says of it."""
+        way_out = "Draw a new one (clock.new_id()), or use `update`."
         seen: set[bytes] = set()
-        query = "SELECT 1 FROM memory WHERE id = ? AND row < ?"
         for row in self._added:
-            if row.id in seen or self.connection.execute(query, (row.id, self._added[0].row)).fetchone():
-                way_out = "Draw a new one (clock.new_id()), or use `update`."
+            if row.id in seen or row.id in error.ids or self._stored(row):
                 return Conflict(f"memory {row.id.hex()}", "its id is taken already", "", way_out)
             seen.add(row.id)
-        return Conflict("memory", "an id is taken already")
+        return Conflict("memory", "an id is taken already", str(error), way_out)
+
+    def _stored(self, row: Version) -> bool:
+        """Tell whether an id was there before; a transaction that a violation has ended answers nothing."""
+        if self.connection.dialect.ends_on_error:
+            return False
+        query = "SELECT 1 FROM memory WHERE id = ? AND row < ?"
+        return self.connection.execute(query, (row.id, self._added[0].row)).fetchone() is not None
 
 
 def known(at: int | None) -> int:

@@ -91,6 +91,66 @@ MIGRATIONS = (
         "find the events of one memory without reading the whole log",
         ("CREATE INDEX event_subject ON event (subject)",),
     ),
+    Migration(
+        3,
+        "jobs, calls, expiry and retention, erased rows, codes of several models, numbers never reused",
+        (
+            "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+            """INSERT INTO counter (name, value)
+    SELECT 'memory', max(coalesce((SELECT max(row) FROM memory), 0),
+        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'memory'), 0))
+    UNION ALL SELECT 'link', coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'link'), 0)
+    UNION ALL SELECT 'scope', coalesce((SELECT max(scope) FROM scope), 0)
+    UNION ALL SELECT 'model', coalesce((SELECT max(model) FROM model), 0)
+    UNION ALL SELECT 'serial', coalesce((SELECT max(serial) FROM pooled), 0)
+    UNION ALL SELECT 'epoch', coalesce((SELECT value FROM meta WHERE key = 'epoch'), 0)
+    UNION ALL SELECT 'erased', 0 UNION ALL SELECT 'expiry', 0 UNION ALL SELECT 'rules', 0""",
+            "DELETE FROM meta WHERE key = 'epoch'",
+            "INSERT INTO meta (key, value) VALUES ('store', lower(hex(randomblob(16))))",
+            "INSERT INTO meta (key, value) SELECT 'model', model FROM pooled LIMIT 1",
+            "ALTER TABLE pooled RENAME TO pooled_before",
+            "ALTER TABLE codes RENAME TO codes_before",
+            # A serial is the rowid: what is new is read in the order of the file, and codes of two models can be there.
+            """CREATE TABLE pooled (
+    serial INTEGER PRIMARY KEY,
+    model INTEGER NOT NULL REFERENCES model, row INTEGER NOT NULL REFERENCES memory ON DELETE CASCADE,
+    vector BLOB NOT NULL,
+    UNIQUE (row, model))""",
+            """CREATE TABLE codes (
+    serial INTEGER PRIMARY KEY REFERENCES pooled ON DELETE CASCADE,
+    states BLOB NOT NULL, tokens BLOB NOT NULL)""",
+            "INSERT INTO pooled SELECT serial, model, row, vector FROM pooled_before",
+            """INSERT INTO codes SELECT p.serial, c.states, c.tokens
+    FROM codes_before c JOIN pooled_before p ON p.row = c.row""",
+            "DROP TABLE codes_before",
+            "DROP TABLE pooled_before",
+            """CREATE TABLE job (
+    job INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL, row INTEGER REFERENCES memory ON DELETE CASCADE, payload TEXT,
+    priority INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+    worker TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'waiting', reason TEXT NOT NULL DEFAULT '',
+    created INTEGER NOT NULL DEFAULT 0)""",
+            "CREATE INDEX job_next ON job (kind, state, due)",
+            "CREATE INDEX job_row ON job (row) WHERE row IS NOT NULL",
+            "INSERT INTO job (kind, row) SELECT 'read', row FROM backlog ORDER BY row",
+            "DROP TABLE backlog",
+            """CREATE TABLE call (
+    call INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL, purpose TEXT NOT NULL, model TEXT NOT NULL, job INTEGER,
+    prompt_tokens INTEGER NOT NULL, reply_tokens INTEGER NOT NULL, cost REAL NOT NULL, seconds REAL NOT NULL,
+    ok INTEGER NOT NULL, detail TEXT NOT NULL DEFAULT '')""",
+            "CREATE INDEX call_at ON call (at)",
+            """CREATE TABLE expiry (
+    serial INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE, at INTEGER NOT NULL, action TEXT NOT NULL)""",
+            """CREATE TABLE retention (
+    rule INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL DEFAULT '', "user" TEXT NOT NULL DEFAULT '', agent TEXT NOT NULL DEFAULT '',
+    session TEXT NOT NULL DEFAULT '', project TEXT NOT NULL DEFAULT '',
+    seconds INTEGER NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL, created INTEGER NOT NULL)""",
+            "CREATE TABLE erased (serial INTEGER PRIMARY KEY, row INTEGER NOT NULL)",
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 

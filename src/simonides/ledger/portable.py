@@ -6,7 +6,6 @@ which it was written. Derived data are not in it: they are made again.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +13,7 @@ from typing import Any
 
 from simonides.clock import FOREVER
 from simonides.errors import InputError
-from simonides.ledger import events, proof
+from simonides.ledger import counters, derived, events, proof
 from simonides.ledger.events import Deed
 from simonides.ledger.memories import Batch
 from simonides.ledger.records import (
@@ -37,6 +36,7 @@ from simonides.ledger.rows import (
     memory_digest,
 )
 from simonides.ledger.rules import Lexical
+from simonides.ledger.sql import Connection, Taken
 from simonides.settings import Settings
 from simonides.types import Json, Scope
 
@@ -54,7 +54,7 @@ class Counts:
     skipped: int = 0
 
 
-def dump(connection: sqlite3.Connection) -> Iterator[dict[str, Json]]:
+def dump(connection: Connection) -> Iterator[dict[str, Json]]:
     """Iterate over the records of a store, seen through one transaction."""
     count, digest = events.head(connection)
     yield {"type": "simonides", "format": FORMAT, "events": count, "head": digest.hex()}
@@ -68,7 +68,7 @@ def dump(connection: sqlite3.Connection) -> Iterator[dict[str, Json]]:
 
 
 def undump(
-    connection: sqlite3.Connection,
+    connection: Connection,
     batch: Batch,
     records: Iterable[Record],
     settings: Settings,
@@ -82,7 +82,7 @@ def undump(
         except InputError as err:
             err.add_note(f"In record {number}.")
             raise
-        except (KeyError, ValueError, TypeError, AttributeError, IndexError, sqlite3.IntegrityError) as err:
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, Taken) as err:
             rule = f"is not a record of an export ({type(err).__name__}: {err})"
             raise InputError(
                 f"record {number}", rule, record, "Make it again with `simonides export`."
@@ -99,7 +99,7 @@ class Taker:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         batch: Batch,
         settings: Settings,
         analyse: Callable[[str], Lexical],
@@ -161,11 +161,13 @@ class Taker:
         opened, closed = self._numbers(record, row.recorded_to)
         row = row._replace(scope=self._batch.scope_number(scope), opened=opened, closed=closed)
         lexical = self._analyse(row.text)
-        made = self._connection.execute(INSERT_MEMORY, (None, *row[1:])).lastrowid
-        self._connection.execute(
-            "INSERT INTO lexical VALUES (?, ?, ?)", (made, lexical.words, lexical.tokens)
+        made = counters.draw(self._connection, "memory")
+        self._connection.execute(INSERT_MEMORY, (made, *row[1:]))
+        run = self._connection.execute
+        run(
+            "INSERT INTO lexical (row, words, tokens) VALUES (?, ?, ?)", (made, lexical.words, lexical.tokens)
         )
-        self._connection.execute("INSERT INTO backlog VALUES (?)", (made,))
+        run("INSERT INTO job (kind, row, created) VALUES (?, ?, ?)", (derived.READ, made, self._batch.now))
         self._counts["memory"] += 1
 
     def _take_link(self, record: Record) -> None:
@@ -173,7 +175,8 @@ class Taker:
         if self._skips("link", row.id):
             return
         opened, closed = self._numbers(record, row.recorded_to)
-        self._connection.execute(INSERT_LINK, (None, *row._replace(opened=opened, closed=closed)[1:]))
+        number = counters.draw(self._connection, "link")
+        self._connection.execute(INSERT_LINK, (number, *row._replace(opened=opened, closed=closed)[1:]))
         self._counts["link"] += 1
 
     def _skips(self, table: str, id: bytes) -> bool:
@@ -243,7 +246,7 @@ class Taker:
         return row.version, row.recorded_to, memory_digest(row, Scope(*columns[len(Version._fields) :]))
 
 
-def _rows(connection: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: Connection, query: str) -> Iterator[tuple[Any, ...]]:
     cursor = connection.execute(query)
     while rows := cursor.fetchmany(2000):
         yield from rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +11,7 @@ from simonides.clock import FOREVER
 from simonides.ledger import events
 from simonides.ledger.events import GENESIS
 from simonides.ledger.rows import LINK, SCOPED, Edge, Version, link_digest, memory_digest
+from simonides.ledger.sql import Connection
 from simonides.types import Scope
 
 MOST_PROBLEMS = 100
@@ -38,7 +38,7 @@ class Verification:
         return not self.problems
 
 
-def verify(connection: sqlite3.Connection) -> Verification:
+def verify(connection: Connection) -> Verification:
     """Recompute the chain and compare every version of every memory and link with the hash in its event."""
     count, head, broken = _chain(connection)
     found: list[str] = []
@@ -49,7 +49,7 @@ def verify(connection: sqlite3.Connection) -> Verification:
     return Verification(count, head.hex(), tuple(found))
 
 
-def _chain(connection: sqlite3.Connection) -> tuple[int, bytes, list[str]]:
+def _chain(connection: Connection) -> tuple[int, bytes, list[str]]:
     before, count, expected, problems = GENESIS, 0, 1, list[str]()
     for row in events.entries(connection):
         count += 1
@@ -63,14 +63,14 @@ def _chain(connection: sqlite3.Connection) -> tuple[int, bytes, list[str]]:
     return count, before, problems
 
 
-def _all_problems(connection: sqlite3.Connection, broken: list[str]) -> Iterator[str]:
+def _all_problems(connection: Connection, broken: list[str]) -> Iterator[str]:
     yield from broken
     yield from _memory_problems(connection)
     yield from _link_problems(connection)
     yield from _missing_rows(connection)
 
 
-def _memory_problems(connection: sqlite3.Connection) -> Iterator[str]:
+def _memory_problems(connection: Connection) -> Iterator[str]:
     query = f"""SELECT {SCOPED}, o.payload, o.subject, c.payload, c.subject FROM memory m
         LEFT JOIN scope s ON s.scope = m.scope
         LEFT JOIN event o ON o.seq = m.opened LEFT JOIN event c ON c.seq = m.closed ORDER BY m.row"""
@@ -81,7 +81,7 @@ def _memory_problems(connection: sqlite3.Connection) -> Iterator[str]:
         yield from _row_problems("memory", row, memory_digest(row, scope), columns[width + 4 :])
 
 
-def _link_problems(connection: sqlite3.Connection) -> Iterator[str]:
+def _link_problems(connection: Connection) -> Iterator[str]:
     query = f"""SELECT {LINK}, o.payload, o.subject, c.payload, c.subject FROM link l
         LEFT JOIN event o ON o.seq = l.opened LEFT JOIN event c ON c.seq = l.closed ORDER BY l.row"""
     width = len(Edge._fields)
@@ -109,12 +109,13 @@ def _row_problems(noun: str, row: Version | Edge, digest: str, logged: tuple[Any
         yield f"{name}: event {row.closed} says that it was believed until another time"
 
 
-def _missing_rows(connection: sqlite3.Connection) -> Iterator[str]:
+def _missing_rows(connection: Connection) -> Iterator[str]:
     """Compare how many versions each event opened and closed with the rows that name it."""
     query = """WITH written (seq, opened, closed) AS (
             SELECT opened, 1, 0 FROM memory UNION ALL SELECT closed, 0, 1 FROM memory WHERE closed IS NOT NULL
             UNION ALL SELECT opened, 1, 0 FROM link UNION ALL SELECT closed, 0, 1 FROM link WHERE closed IS NOT NULL),
-        counted AS (SELECT seq, sum(opened) AS opened, sum(closed) AS closed FROM written GROUP BY seq)
+        counted AS (SELECT seq, count(*) FILTER (WHERE opened = 1) AS opened,
+            count(*) FILTER (WHERE closed = 1) AS closed FROM written GROUP BY seq)
         SELECT e.seq, e.subject, e.payload, coalesce(c.opened, 0), coalesce(c.closed, 0)
         FROM event e LEFT JOIN counted c ON c.seq = e.seq WHERE e.payload IS NOT NULL ORDER BY e.seq"""
     for seq, subject, payload, opened, closed in _rows(connection, query):
@@ -123,7 +124,7 @@ def _missing_rows(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"event {seq}: what it wrote about {subject.hex()} is not there"
 
 
-def _rows(connection: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:
+def _rows(connection: Connection, query: str) -> Iterator[tuple[Any, ...]]:
     cursor = connection.execute(query)
     while rows := cursor.fetchmany(2000):
         yield from rows

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simonides.clock import FOREVER, parse_id
 from simonides.errors import InputError, NotFound
 from simonides.ledger import filters
+from simonides.ledger.derived import READ
 from simonides.ledger.rows import SCOPED, Fresh, memory_of, moment_sql, no_memory
 from simonides.ledger.rules import checked_count
+from simonides.ledger.sql import Connection, numbers
 from simonides.types import Memory, Scope
 
 _FROM = "FROM memory m JOIN scope s ON s.scope = m.scope"
@@ -43,7 +43,7 @@ class Page:
     newest_first: bool = False
 
 
-def get(connection: sqlite3.Connection, id: bytes, moment: Moment) -> Memory:
+def get(connection: Connection, id: bytes, moment: Moment) -> Memory:
     """Return the version of a memory that holds at a moment; without `as_of` the present one, else the next to come.
 
     Raises:
@@ -62,7 +62,7 @@ def get(connection: sqlite3.Connection, id: bytes, moment: Moment) -> Memory:
     )
 
 
-def listed(connection: sqlite3.Connection, page: Page, moment: Moment) -> list[Memory]:
+def listed(connection: Connection, page: Page, moment: Moment) -> list[Memory]:
     """Return the memories of a page in the order of their ids, each once, as `get` would return it."""
     limit = checked_count(page.limit, "limit")
     condition, values = moment.sql("m")
@@ -88,7 +88,7 @@ def listed(connection: sqlite3.Connection, page: Page, moment: Moment) -> list[M
     return [memory_of(row) for row in connection.execute(query, (*parameters, limit)).fetchall()]
 
 
-def history(connection: sqlite3.Connection, id: bytes) -> list[Memory]:
+def history(connection: Connection, id: bytes) -> list[Memory]:
     """Return every version of a memory, oldest first."""
     query = f"SELECT {SCOPED} {_FROM} WHERE m.id = ? ORDER BY m.version"
     rows = connection.execute(query, (id,)).fetchall()
@@ -97,15 +97,13 @@ def history(connection: sqlite3.Connection, id: bytes) -> list[Memory]:
     return [memory_of(row) for row in rows]
 
 
-def load(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, Memory]:
+def load(connection: Connection, rows: Sequence[int]) -> dict[int, Memory]:
     """Return the versions in rows, by row; rows that are gone are left out."""
     query = f"SELECT {SCOPED} {_FROM} WHERE m.row IN (SELECT value FROM json_each(?))"
     return {row[0]: memory_of(row) for row in connection.execute(query, (numbers(rows),)).fetchall()}
 
 
-def rows_where(
-    connection: sqlite3.Connection, where: filters.Node, scopes: Sequence[int] | None
-) -> list[int]:
+def rows_where(connection: Connection, where: filters.Node, scopes: Sequence[int] | None) -> list[int]:
     """Return the rows of all versions whose metadata satisfy a filter, ascending."""
     condition, parameters = filters.to_sql(where, "m.metadata")
     if scopes is not None:
@@ -115,7 +113,7 @@ def rows_where(
     return [row[0] for row in connection.execute(query, parameters).fetchall()]
 
 
-def expand(connection: sqlite3.Connection, text: str) -> str:
+def expand(connection: Connection, text: str) -> str:
     """Return the id of the memory or link that ends in these digits.
 
     Raises:
@@ -127,10 +125,10 @@ def expand(connection: sqlite3.Connection, text: str) -> str:
         raise InputError("id", f"must be {_FEWEST_DIGITS} to 32 hexadecimal digits", repr(text))
     if len(digits) == 32:
         return digits
-    query = """SELECT DISTINCT hex(id) FROM memory WHERE substr(hex(id), ?) = ?
-        UNION SELECT hex(id) FROM link WHERE substr(hex(id), ?) = ? LIMIT 4"""
-    tail = (-len(digits), digits.upper())
-    found = [row[0].lower() for row in connection.execute(query, (*tail, *tail)).fetchall()]
+    query = """SELECT hex(id) FROM memory WHERE hex(id) LIKE ?
+        UNION SELECT hex(id) FROM link WHERE hex(id) LIKE ? LIMIT 4"""
+    ending = f"%{digits.upper()}"
+    found = [row[0].lower() for row in connection.execute(query, (ending, ending)).fetchall()]
     if not found:
         raise NotFound(
             f"id {text}", "no memory or link ends in these digits", "", "`list` shows what there is."
@@ -142,41 +140,55 @@ def expand(connection: sqlite3.Connection, text: str) -> str:
     return found[0]
 
 
-def existing(connection: sqlite3.Connection, ids: Sequence[bytes]) -> set[bytes]:
+def existing(connection: Connection, ids: Sequence[bytes]) -> set[bytes]:
     """Return those ids that memories have, of any time."""
     query = "SELECT 1 FROM memory WHERE id = ? LIMIT 1"
     return {id for id in ids if connection.execute(query, (id,)).fetchone() is not None}
 
 
-def scopes(connection: sqlite3.Connection, scope: Scope) -> list[int]:
+def scopes(connection: Connection, scope: Scope) -> list[int]:
     """Return the numbers of the scopes that fit: a field left empty fits all."""
     condition, values = _fields(scope)
-    query = f"SELECT s.scope FROM scope s WHERE {condition or '1'} ORDER BY s.scope"
+    query = f"SELECT s.scope FROM scope s WHERE {condition or '1 = 1'} ORDER BY s.scope"
     return [row[0] for row in connection.execute(query, values).fetchall()]
 
 
-def scope_table(connection: sqlite3.Connection, after: int) -> list[tuple[int, Scope]]:
+def scope_table(connection: Connection, after: int) -> list[tuple[int, Scope]]:
     """Return all scopes with a number greater than `after`; numbers only grow and scopes never change."""
-    query = "SELECT scope, user, agent, session, project FROM scope WHERE scope > ? ORDER BY scope"
+    query = 'SELECT scope, "user", agent, session, project FROM scope WHERE scope > ? ORDER BY scope'
     return [(row[0], Scope(*row[1:])) for row in connection.execute(query, (after,)).fetchall()]
 
 
-def fresh(connection: sqlite3.Connection, after_row: int, limit: int) -> list[Fresh]:
+def fresh(connection: Connection, after_row: int, limit: int) -> list[Fresh]:
     """Return versions with a row greater than `after_row`, in row order."""
-    query = """SELECT m.row, m.scope, m.kind, m.speaker, m.valid_from, m.valid_to, m.recorded_from, m.recorded_to,
-        x.words, x.tokens, length(m.text), m.version
-        FROM memory m LEFT JOIN lexical x ON x.row = m.row WHERE m.row > ? ORDER BY m.row LIMIT ?"""
+    query = f"""SELECT m.row, m.scope, m.kind, m.speaker, m.valid_from, m.valid_to, m.recorded_from, m.recorded_to,
+        x.words, x.tokens, length(m.text), m.version, coalesce(y.at, {FOREVER})
+        FROM memory m LEFT JOIN lexical x ON x.row = m.row LEFT JOIN expiry y ON y.id = m.id
+        WHERE m.row > ? ORDER BY m.row LIMIT ?"""
     return list(map(Fresh._make, connection.execute(query, (after_row, limit)).fetchall()))
 
 
-def closings(connection: sqlite3.Connection, after_seq: int) -> tuple[list[tuple[int, int]], int]:
+def closings(connection: Connection, after_seq: int) -> tuple[list[tuple[int, int]], int]:
     """Return (row, recorded_to) of rows closed by events after a number, and the newest event's number."""
     newest = connection.execute("SELECT max(seq) FROM event").fetchone()[0] or 0
     query = "SELECT row, recorded_to FROM memory WHERE closed > ? AND closed <= ?"
     return connection.execute(query, (after_seq, newest)).fetchall(), newest
 
 
-def previous(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, int]:
+def erased(connection: Connection, after_serial: int) -> list[tuple[int, int]]:
+    """Return (serial, row) of rows erased after a serial number, in that order."""
+    query = "SELECT serial, row FROM erased WHERE serial > ? ORDER BY serial"
+    return connection.execute(query, (after_serial,)).fetchall()
+
+
+def expiries(connection: Connection, after_serial: int) -> list[tuple[int, int, int]]:
+    """Return (serial, row, at) of the rows whose memory was given another end after a serial number, in that order."""
+    query = """SELECT y.serial, m.row, y.at FROM expiry y JOIN memory m ON m.id = y.id
+        WHERE y.serial > ? ORDER BY y.serial, m.row"""
+    return connection.execute(query, (after_serial,)).fetchall()
+
+
+def previous(connection: Connection, rows: Sequence[int]) -> dict[int, int]:
     """Return, for turns of a session, the row of the turn that was written just before, as it was first written.
 
     Rows that are no turns, belong to no session, or open one are left out.
@@ -192,27 +204,22 @@ def previous(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, i
     return {row: before for row, before in found if before is not None}
 
 
-def sizes(connection: sqlite3.Connection, now: int) -> dict[str, int]:
+def sizes(connection: Connection, now: int) -> dict[str, int]:
     """Return how many there are: memories (not ended), versions, links (not ended), events, scopes, backlog."""
     current = f"recorded_to = {FOREVER} AND valid_to > ?"
     row = connection.execute(
         f"""SELECT (SELECT count(DISTINCT id) FROM memory WHERE {current}), (SELECT count(*) FROM memory),
         (SELECT count(DISTINCT id) FROM link WHERE {current}), (SELECT count(*) FROM event),
-        (SELECT count(*) FROM scope), (SELECT count(*) FROM backlog)""",
-        (now, now),
+        (SELECT count(*) FROM scope), (SELECT count(*) FROM job WHERE kind = ?)""",
+        (now, now, READ),
     ).fetchone()
     return dict(zip(("memories", "versions", "links", "events", "scopes", "backlog"), row, strict=True))
-
-
-def numbers(values: Sequence[int]) -> str:
-    """Return integers as the JSON list that ``json_each(?)`` takes: one statement, however many there are."""
-    return json.dumps([int(value) for value in values])
 
 
 def _fields(scope: Scope) -> tuple[str, list[object]]:
     named = {"user": scope.user, "agent": scope.agent, "session": scope.session, "project": scope.project}
     chosen = {name: value for name, value in named.items() if value}
-    return " AND ".join(f"s.{name} = ?" for name in chosen), list(chosen.values())
+    return " AND ".join(f's."{name}" = ?' for name in chosen), list(chosen.values())
 
 
 def _scoped(scope: Scope | Sequence[int]) -> tuple[str, list[object]]:
@@ -224,7 +231,9 @@ def _scoped(scope: Scope | Sequence[int]) -> tuple[str, list[object]]:
 def _kinds(kinds: tuple[str, ...] | None) -> tuple[str, list[object]]:
     if kinds is None:
         return "", []
-    return "m.kind IN (SELECT value FROM json_each(?))", [json.dumps(kinds)]
+    if not kinds:
+        return "1 = 0", []
+    return f"m.kind IN ({', '.join('?' * len(kinds))})", list(kinds)
 
 
 def _filtered(where: filters.Node | None) -> tuple[str, list[object]]:

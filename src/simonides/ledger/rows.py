@@ -61,7 +61,7 @@ class Edge(NamedTuple):
 class Fresh(NamedTuple):
     """One version as an index in memory needs it; times in microseconds, `length` in characters.
 
-    `words` and `tokens` are None while a `reindex` is under way.
+    `words` and `tokens` are None while a `reindex` is under way; `expires` is when the memory is to be gone.
     """
 
     row: int
@@ -76,11 +76,12 @@ class Fresh(NamedTuple):
     tokens: bytes | None
     length: int
     version: int
+    expires: int = FOREVER
 
 
 MEMORY = ", ".join(f"m.{name}" for name in Version._fields)
 """The columns of `Version`, for a table called m."""
-SCOPED = f"{MEMORY}, s.user, s.agent, s.session, s.project"
+SCOPED = f'{MEMORY}, s."user", s.agent, s.session, s.project'
 """The columns of `Version` and of its scope, for tables called m and s."""
 LINK = ", ".join(f"l.{name}" for name in Edge._fields)
 """The columns of `Edge`, for a table called l."""

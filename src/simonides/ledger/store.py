@@ -12,7 +12,7 @@ from pathlib import Path
 
 from simonides.clock import Clock, micros, parse_id
 from simonides.errors import SimonidesError
-from simonides.ledger import check, derived, events, filters, links, portable, proof, reading
+from simonides.ledger import check, counters, derived, events, filters, links, portable, proof, reading
 from simonides.ledger.check import Finding
 from simonides.ledger.db import Database
 from simonides.ledger.derived import Code
@@ -81,7 +81,8 @@ class Ledger:
         if not ready:
             return ()
         with self.database.writing(keep=not plan) as connection:
-            batch = Batch(connection, now=self._now(), actor=actor, scopes=self._scopes)
+            several = len(ready) > 1
+            batch = Batch(connection, now=self._now(), actor=actor, scopes=self._scopes, several=several)
             for place in range(len(ready)):
                 _placed(place, ready, batch.write)
             batch.flush()
@@ -174,6 +175,32 @@ class Ledger:
         """Return (row, recorded_to) of what later events closed, and the number of the newest event."""
         with self.database.reading() as connection:
             return reading.closings(connection, after_seq)
+
+    def counters(self) -> dict[str, int]:
+        """Return the numbers that only grow, by name: what an index compares to see which part of a store is new."""
+        with self.database.reading() as connection:
+            return counters.read(connection)
+
+    def erased(self, after_serial: int) -> builtins.list[tuple[int, int]]:
+        """Return (serial, row) of rows erased after a serial number, by any process, in that order."""
+        with self.database.reading() as connection:
+            return reading.erased(connection, after_serial)
+
+    def expiries(self, after_serial: int) -> builtins.list[tuple[int, int, int]]:
+        """Return (serial, row, at) of rows whose memory got another end after a serial number, in that order."""
+        with self.database.reading() as connection:
+            return reading.expiries(connection, after_serial)
+
+    def identity(self) -> str:
+        """Return the name of this store, which no copy of its path and no other store has."""
+        with self.database.reading() as connection:
+            return str(connection.execute("SELECT value FROM meta WHERE key = 'store'").fetchone()[0])
+
+    def head(self) -> tuple[int, str]:
+        """Return number and digest (hexadecimal) of the newest event; (0, 64 zeros) for an empty log."""
+        with self.database.reading() as connection:
+            number, digest = events.head(connection)
+        return number, digest.hex()
 
     def previous(self, rows: Sequence[int]) -> dict[int, int]:
         """Return the row of the turn before, for those rows that are turns of a session and have one."""
