@@ -13,7 +13,7 @@ _PRIMARY = 0xFF
 
 OF_DAMAGE = (sqlite3.Error, UnicodeDecodeError, OverflowError)
 """What reading a file of any content may raise: SQLite's own errors, broken text, and times that can't be."""
-_DAMAGE = re.compile("decode|malformed|no such (table|column)")
+_DAMAGE = re.compile("decode|malformed|no such (table|column)|has no column")
 """Messages without a code of their own; our statements fit our schema, so the schema of the file must be broken."""
 
 _MEANINGS: dict[int, tuple[str, str]] = {
