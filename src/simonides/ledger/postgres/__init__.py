@@ -1,0 +1,1 @@
+"""The same ledger in PostgreSQL: connections, schema, tenants; imported when a ``postgresql://`` address is opened."""
