@@ -1,6 +1,7 @@
 # What a person types here. Needs make and Python 3.11 or newer; everything else goes into .venv.
 #
 #   make demo        see your words come back, in 20 seconds, on a temporary file
+#   make demo-postgres  see two processes write to a real PostgreSQL server, and one of them be killed
 #   make test        run the tests               (make test ARGS="-k ledger -x")
 #   make check       format, lint, types, floors (seconds)
 #   make docs        build the pages into site/; a warning is an error
@@ -15,7 +16,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-peers numbers sizes clean
+.PHONY: help demo demo-postgres test check docs bench bench-peers numbers sizes clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -56,6 +57,9 @@ $(VENV)/.developing: pyproject.toml uv.lock
 
 demo: $(VENV)/.installed
 	@$(BIN)/simonides demo
+
+demo-postgres: $(VENV)/.developing
+	@$(BIN)/python scripts/demo_postgres.py
 
 test: $(VENV)/.developing
 	$(BIN)/python -m pytest -n auto $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -481,3 +482,23 @@ def test_settings_are_checked_by_name() -> None:
     ):
         with pytest.raises(InputError, match=message):
             Settings(**given_)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("busy_seconds", -1),
+        ("busy_seconds", math.nan),
+        ("busy_seconds", math.inf),
+        ("busy_seconds", "soon"),
+        ("gate", 1.5),
+        ("gate", -2),
+        ("threads", 0),
+        ("pool_size", 0),
+        ("max_text_bytes", 0),
+        ("failure_share", 2),
+    ],
+)
+def test_a_setting_beyond_its_range_is_refused(name: str, value: object) -> None:
+    with pytest.raises(InputError, match=rf"setting {name}: must be a number"):
+        Settings(**{name: value})  # pyright: ignore[reportArgumentType]

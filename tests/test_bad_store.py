@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from simonides.clock import FrozenClock, new_id
+from simonides.doors.places import open_to_others, user_path
 from simonides.errors import InputError, NewerStore, SimonidesError, StoreError, StoreUnusable
 from simonides.ledger import Ledger, Lexical
 from simonides.ledger.migrations import LATEST, MIGRATIONS, pending
 from simonides.settings import Settings
 from simonides.types import Add, Restore
+from test_cli import Shell
 
 HERE = Path(__file__).resolve().parent
 OLD = HERE / "old" / "v1.db"
@@ -300,6 +302,7 @@ LIMITED = """
 import resource, signal, sys
 from datetime import UTC, datetime
 from simonides.clock import FrozenClock, new_id
+from simonides.doors.places import open_to_others, user_path
 from simonides.errors import StoreUnusable
 from simonides.ledger import Ledger, Lexical
 from simonides.settings import Settings
@@ -456,3 +459,21 @@ def test_two_processes_may_migrate_at_once(old: Path) -> None:
 def test_steps_are_numbered_without_gaps() -> None:
     assert [step.number for step in MIGRATIONS] == list(range(1, LATEST + 1))
     assert all(step.name and step.statements for step in MIGRATIONS)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_doctor_finds_a_default_folder_that_others_may_enter(
+    empty_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(empty_home))
+    folder = empty_home / "simonides"
+    assert open_to_others(folder) == 0, "it is not there yet"
+    folder.mkdir(mode=0o700)
+    assert open_to_others(folder) == 0
+    shell = Shell(tmp_path / "memory.db")
+    found = {one["name"]: one for one in shell.json("doctor")["findings"]}
+    assert "folder" not in found or found["folder"]["ok"]
+    folder.chmod(0o750)
+    found = {one["name"]: one for one in shell.json("doctor", code=1)["findings"]}
+    assert not found["folder"]["ok"]
+    assert found["folder"]["fix"] == f"chmod 700 {user_path().parent}"

@@ -26,7 +26,7 @@ import reference  # noqa: E402
 
 VERBS = (
     "add search context get list update retire restore history explain link log where doctor import export model "
-    "reindex demo bench"
+    "reindex demo bench jobs undo expire erase upkeep retention"
 ).split()
 
 

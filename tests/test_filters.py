@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from backends import Place, for_ledger, here
 from simonides.clock import FrozenClock, new_id
 from simonides.errors import FilterError
 from simonides.ledger import Ledger, Lexical, filters
 from simonides.ledger.canonical import checked_object
+from simonides.ledger.opening import opened
+from simonides.ledger.postgres import conditions
 from simonides.settings import Settings
 from simonides.types import Add, Scope
 
@@ -98,26 +100,46 @@ FILTERS = st.recursive(
 )
 
 
-def chosen_by_sql(where: dict[str, Any], rows: list[dict[str, Any]]) -> list[int]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute("CREATE TABLE t (row INTEGER PRIMARY KEY, metadata TEXT)")
-        stored = [(place, checked_object(row, "metadata", 10**6)) for place, row in enumerate(rows)]
-        connection.executemany("INSERT INTO t VALUES (?, ?)", stored)
-        condition, values = filters.to_sql(filters.parse(where), "t.metadata")
-        answers = connection.execute(f"SELECT row, {condition} FROM t ORDER BY row", values).fetchall()
+Chosen = Callable[[dict[str, Any], list[dict[str, Any]]], list[int]]
+
+
+@pytest.fixture
+def chosen_by_sql(place: Place) -> Iterator[Chosen]:
+    """Return what asks the database which rows of metadata satisfy a filter."""
+    to_sql = conditions.to_sql if place.server else filters.to_sql
+
+    def chosen(where: dict[str, Any], rows: list[dict[str, Any]]) -> list[int]:
+        condition, values = to_sql(filters.parse(where), "t.metadata")
+        stored = [part for n, row in enumerate(rows) for part in (n, checked_object(row, "metadata", 10**6))]
+        table = ", ".join(["(CAST(? AS BIGINT), CAST(? AS TEXT))"] * len(rows))
+        query = f"""WITH t (row, metadata) AS (VALUES {table})
+            SELECT row, {condition} FROM t ORDER BY row"""
+        with database.reading() as connection:
+            answers = connection.execute(query, (*stored, *values)).fetchall()
         assert {answer for _, answer in answers} <= {0, 1}
         return [row for row, answer in answers if answer]
 
+    database = opened(place.new(), Settings(), **place.ledger)
+    yield chosen
+    database.close()
 
-@settings(max_examples=600, deadline=None)
-@given(FILTERS, st.lists(METADATA, min_size=1, max_size=6))
-@example({"a": 1}, [{"a": 1.0}, {"a": True}, {"a": "1"}, {"a": None}, {}])
-@example({"a": {"ne": 1}}, [{"a": 1}, {"a": "1"}, {}])
-@example({"a": {"contains": ""}}, [{"a": ""}, {"a": "x"}, {"a": [""]}, {"a": []}])
-@example({'x"y.z': {"gte": "b"}}, [{'x"y': {"z": "b"}}, {'x"y': [1]}, {'x"y': 5}, {'x"y': "{}"}])
-@example({"a": 0.30000000000000004}, [{"a": 0.1 + 0.2}, {"a": 0.3}])
-@example({"a": {"in": [True, None]}}, [{"a": True}, {"a": 1}, {"a": None}, {}])
-def test_sql_finds_what_the_definition_says(where: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(where=FILTERS, rows=st.lists(METADATA, min_size=1, max_size=6))
+@example(where={"a": 1}, rows=[{"a": 1.0}, {"a": True}, {"a": "1"}, {"a": None}, {}])
+@example(where={"a": {"ne": 1}}, rows=[{"a": 1}, {"a": "1"}, {}])
+@example(where={"a": {"contains": ""}}, rows=[{"a": ""}, {"a": "x"}, {"a": [""]}, {"a": []}])
+@example(where={'x"y.z': {"gte": "b"}}, rows=[{'x"y': {"z": "b"}}, {'x"y': [1]}, {'x"y': 5}, {'x"y': "{}"}])
+@example(where={"a": 0.30000000000000004}, rows=[{"a": 0.1 + 0.2}, {"a": 0.3}])
+@example(where={"a": {"in": [True, None]}}, rows=[{"a": True}, {"a": 1}, {"a": None}, {}])
+@example(where={"a": -(2**63)}, rows=[{"a": -(2.0**63)}, {"a": -(2**63) + 1}])
+@example(
+    where={"a": {"lt": 1.2345678901234567e18}}, rows=[{"a": 1234567890123456767}, {"a": 1234567890123456768}]
+)
+@example(where={"a": {"in": [1e16, 5e-324]}}, rows=[{"a": 10**16}, {"a": 0}, {"a": 10**16 + 1}])
+def test_sql_finds_what_the_definition_says(
+    chosen_by_sql: Chosen, where: dict[str, Any], rows: list[dict[str, Any]]
+) -> None:
     expected = [place for place, row in enumerate(rows) if filters.matches(where, row)]
     assert chosen_by_sql(where, rows) == expected
 
@@ -164,7 +186,7 @@ ROWS: list[dict[str, Any]] = [
         ({"not": {"or": [{"n": 5}, {"n": "5"}]}}, [0, 2]),
     ],
 )
-def test_examples(where: dict[str, Any], found: list[int]) -> None:
+def test_examples(chosen_by_sql: Chosen, where: dict[str, Any], found: list[int]) -> None:
     assert [place for place, row in enumerate(ROWS) if filters.matches(where, row)] == found
     assert chosen_by_sql(where, ROWS) == found
 
@@ -205,10 +227,13 @@ def test_a_filter_nested_too_deep_is_refused() -> None:
 
 
 @pytest.mark.parametrize("field", [*HOSTILE, "x') OR 1=1 --", 'x"] = 1; DROP TABLE memory; --', "a.b'; --"])
+@pytest.mark.usefixtures("place")
 def test_a_hostile_field_is_a_field_and_nothing_else(field: str) -> None:
     """A ledger, so that the whole statement is the one that users run."""
     lexical = Lexical(b"", b"")
-    ledger = Ledger(":memory:", clock=FrozenClock(NOW), settings=Settings(), analyse=lambda _: lexical)
+    ledger = Ledger(
+        here(), **for_ledger(), clock=FrozenClock(NOW), settings=Settings(), analyse=lambda _: lexical
+    )
     nested: dict[str, Any] = {}
     inner = nested
     *outer, last = field.split(".")
@@ -226,10 +251,13 @@ def test_a_hostile_field_is_a_field_and_nothing_else(field: str) -> None:
     ledger.close()
 
 
+@pytest.mark.usefixtures("place")
 def test_who_it_belongs_to_is_not_metadata() -> None:
     """Scope columns can't be reached by a filter, whatever it is called."""
     lexical = Lexical(b"", b"")
-    ledger = Ledger(":memory:", clock=FrozenClock(NOW), settings=Settings(), analyse=lambda _: lexical)
+    ledger = Ledger(
+        here(), **for_ledger(), clock=FrozenClock(NOW), settings=Settings(), analyse=lambda _: lexical
+    )
     ledger.apply([Add(new_id(), "mine", NOW, scope=Scope(user="ann"))])
     assert ledger.list(where={"user": "ann"}) == []
     assert ledger.list(where={"scope": {"exists": True}}) == []

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from backends import for_ledger, here
 from simonides.clock import FrozenClock, new_id
 from simonides.errors import (
     Conflict,
@@ -29,6 +30,7 @@ from simonides.settings import Settings
 from simonides.types import Add, Change, Connect, Kind, Memory, Restore, Retire, Scope, Source, Supersede
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def open_ledger(path: Path | str = ":memory:", **kwargs: Any) -> Ledger:
@@ -37,7 +39,7 @@ def open_ledger(path: Path | str = ":memory:", **kwargs: Any) -> Ledger:
         "settings": Settings(),
         "analyse": lambda text: Lexical(text.encode(), b"t"),
     }
-    return Ledger(path, **(given | kwargs))
+    return Ledger(here(path), **(given | for_ledger() | kwargs))
 
 
 @pytest.fixture
@@ -291,6 +293,7 @@ def test_an_unknown_id_is_named(ledger: Ledger, call: Callable[[Ledger, str], ob
         call(ledger, id)
 
 
+@pytest.mark.only("sqlite")
 def test_more_kinds_can_be_registered(ledger: Ledger) -> None:
     with pytest.raises(UnknownName):
         ledger.list(kinds=["persona"])
@@ -393,6 +396,7 @@ def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
             ledger.apply([add()])
 
 
+@pytest.mark.only("sqlite")
 def test_every_statement_can_be_seen(tmp_path: Path) -> None:
     seen: list[str] = []
     ledger = open_ledger(tmp_path / "memory.db", tracer=seen.append)
@@ -432,6 +436,7 @@ def test_many_threads_write_and_read_at_once(tmp_path: Path, in_memory: bool) ->
     ledger.close()
 
 
+@pytest.mark.only("sqlite")
 def test_the_connections_of_threads_that_ended_are_closed(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path / "memory.db")
     for _ in range(20):
@@ -465,12 +470,13 @@ def test_sizes_count_what_is_there(ledger: Ledger, shelf: list[Memory]) -> None:
     assert sizes["bytes"] > 0
 
 
+@pytest.mark.only("sqlite")
 def test_a_healthy_store_has_nothing_to_fix(tmp_path: Path) -> None:
     ledger = open_ledger(tmp_path / "memory.db")
     ledger.apply([add(), add()])
     findings = ledger.check()
     assert [finding.name for finding in findings if not finding.ok or finding.fix] == []
-    ledger.path.chmod(0o644)
+    Path(ledger.path).chmod(0o644)
     assert next(finding.fix for finding in ledger.check() if finding.name == "permissions").startswith(
         "chmod 600"
     )

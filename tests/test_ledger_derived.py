@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from backends import for_ledger, here
 from simonides.clock import FOREVER, FrozenClock, new_id
 from simonides.errors import InputError, ModelMismatch
 from simonides.ledger import Code, Fresh, Ledger, Lexical
@@ -18,6 +19,7 @@ from simonides.settings import Settings
 from simonides.types import Add, Restore, Retire, Scope, Supersede
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("place")
 MINILM = {"name": "minilm", "dimension": 384}
 
 
@@ -26,8 +28,9 @@ def lexical(text: str) -> Lexical:
 
 
 def open_ledger(path: Path | str, clock: FrozenClock | None = None) -> Ledger:
+    chosen = Settings(synchronous="normal")
     return Ledger(
-        path, clock=clock or FrozenClock(NOW), settings=Settings(synchronous="normal"), analyse=lexical
+        here(path), clock=clock or FrozenClock(NOW), settings=chosen, analyse=lexical, **for_ledger()
     )
 
 
@@ -189,7 +192,8 @@ def test_words_can_be_made_again(tmp_path: Path) -> None:
     fill(ledger, 30)
     ledger.close()
     louder = Ledger(
-        tmp_path / "memory.db",
+        here(tmp_path / "memory.db"),
+        **for_ledger(),
         clock=FrozenClock(NOW),
         settings=Settings(),
         analyse=lambda text: lexical(text.upper()),

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from backends import IN_CHILD, for_ledger, here
 from simonides.clock import SystemClock, new_id
 from simonides.errors import StoreBusy, StoreUnusable
 from simonides.ledger import Ledger, Lexical
 from simonides.settings import Settings
 from simonides.types import Add, Scope
+
+pytestmark = pytest.mark.usefixtures("place")
 
 WRITER = """
 import sys
@@ -29,7 +32,8 @@ from simonides.types import Add, Scope
 
 path, name, count, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 settings = Settings(synchronous="normal")
-ledger = Ledger(path, clock=SystemClock(), settings=settings, analyse=lambda text: Lexical(b"w", b"t"))
+ledger = Ledger(path, clock=SystemClock(), settings=settings, analyse=lambda text: Lexical(b"w", b"t"),
+    **FOR_LEDGER)
 now = SystemClock().now()
 for place in range(count):
     ids = [new_id() for _ in range(size)]
@@ -40,11 +44,17 @@ for place in range(count):
 
 def open_ledger(path: Path | str, **settings: float) -> Ledger:
     chosen = Settings(synchronous="normal", **settings)  # pyright: ignore[reportArgumentType]
-    return Ledger(path, clock=SystemClock(), settings=chosen, analyse=lambda text: Lexical(b"w", b"t"))
+    return Ledger(
+        here(path),
+        clock=SystemClock(),
+        settings=chosen,
+        analyse=lambda text: Lexical(b"w", b"t"),
+        **for_ledger(),
+    )
 
 
 def start_writer(path: Path, name: str, count: int, size: int = 1) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, str(path), name, str(count), str(size)]
+    command = [sys.executable, "-c", IN_CHILD + WRITER, str(here(path)), name, str(count), str(size)]
     source = str(Path(__file__).resolve().parents[1] / "src")
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": source}
@@ -170,7 +180,9 @@ def test_a_fork_may_use_the_store_of_its_parent(tmp_path: Path) -> None:
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
-@pytest.mark.parametrize("how", ["in memory", "in a transaction"])
+@pytest.mark.parametrize(
+    "how", [pytest.param("in memory", marks=pytest.mark.only("sqlite")), "in a transaction"]
+)
 def test_a_store_that_cannot_cross_a_fork_says_so(tmp_path: Path, how: str) -> None:
     ledger = open_ledger(":memory:" if how == "in memory" else tmp_path / "memory.db")
     context = multiprocessing.get_context("fork")

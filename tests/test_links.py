@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backends import for_ledger, here
 from simonides.clock import FrozenClock, new_id
 from simonides.errors import Conflict, InputError, NotFound
 from simonides.ledger import Ledger, Lexical
@@ -18,6 +19,7 @@ from simonides.settings import Settings
 from simonides.types import Add, Change, Connect, Disconnect, Retire
 
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def day(number: float) -> datetime:
@@ -25,7 +27,9 @@ def day(number: float) -> datetime:
 
 
 def open_ledger(clock: FrozenClock) -> Ledger:
-    return Ledger(":memory:", clock=clock, settings=Settings(), analyse=lambda text: Lexical(b"", b""))
+    return Ledger(
+        here(), clock=clock, settings=Settings(), analyse=lambda text: Lexical(b"", b""), **for_ledger()
+    )
 
 
 @pytest.fixture

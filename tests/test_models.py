@@ -515,7 +515,10 @@ def test_the_background_goes_on_after_a_reindex(tmp_path: Path, clock: FrozenClo
     with Memory(path, embedder=HashReader(), clock=clock) as memory:
         memory.add(TEXTS[1])
         assert memory._enricher._thread is not None
-        memory._enricher._thread.join(10)
+        for _ in range(500):
+            if memory._enricher.trouble()[0]:
+                break
+            threading.Event().wait(0.01)
         assert [found for found in memory.doctor() if not found.ok and "reindex" in found.fix]
         memory.reindex()
         memory.add(TEXTS[2])

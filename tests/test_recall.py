@@ -20,8 +20,9 @@ from simonides.clock import FrozenClock, Span, new_id
 from simonides.errors import InputError, SimonidesError
 from simonides.ledger import Ledger
 from simonides.ledger.index import Believed, Index
+from simonides.ledger.masks import Usable
 from simonides.memory import Memory
-from simonides.parts import analyse, fuse, retrieve
+from simonides.parts import analyse, fuse, retrieve, tally
 from simonides.parts.pack import line, pack
 from simonides.parts.scripted import HashReader
 from simonides.settings import Settings
@@ -169,7 +170,11 @@ def test_bm25_equals_the_slow_reference(texts: list[list[str]], seed: int) -> No
     index.follow()
     asked = tuple(dict.fromkeys(analyse.terms(" ".join(chance.sample(WORDS, 3)) + " unheard")))
     allowed = np.array([chance.random() < 0.8 for _ in texts], np.bool_)
-    scores, coverage = retrieve.bm25(index, asked, allowed)
+    keys, usable = np.array(asked, np.uint32), Usable.few(np.flatnonzero(allowed), index.columns)
+    held = tally.held_terms(index, keys, usable.numbers())
+    terms = tally.Terms.of(keys, np.bincount(held[0], minlength=len(keys)), usable)
+    scores, coverage = np.zeros((2, len(texts)), np.float32)
+    scores[allowed], coverage[allowed] = tally.score_terms(index, terms, usable.numbers(), held)
     docs = [analyse.terms(" ".join(words)) for words in texts]
     chosen = [doc for doc, ok in zip(docs, allowed, strict=True) if ok]
     mean = max(1.0, sum(map(len, chosen)) / max(1, len(chosen)))
@@ -179,8 +184,8 @@ def test_bm25_equals_the_slow_reference(texts: list[list[str]], seed: int) -> No
         score = share = 0.0
         for term in asked if allowed[place] else ():
             often = doc.count(term)
-            norm = retrieve.K1 * (1 - retrieve.B + retrieve.B * len(doc) / mean)
-            score += weigh[term] / sum(weigh.values()) * often * (retrieve.K1 + 1) / (often + norm)
+            norm = tally.K1 * (1 - tally.B + tally.B * len(doc) / mean)
+            score += weigh[term] / sum(weigh.values()) * often * (tally.K1 + 1) / (often + norm)
             share += weigh[term] / sum(weigh.values()) * (often > 0)
         assert scores[place] == pytest.approx(score, abs=1e-4)
         assert coverage[place] == pytest.approx(share, abs=1e-4)
@@ -501,7 +506,10 @@ def test_the_best_scores_are_those_of_sorting_all(
 ) -> None:
     drawn = np.random.default_rng(seed)
     scores = (drawn.integers(1, levels + 1, size) / levels * (drawn.random(size) >= empty)).astype(np.float32)
-    found = retrieve._top(scores, k)
+    found = tally.top(scores, np.arange(size), k)
     expected = np.sort(scores[scores > 0])[::-1][:k]
     assert scores[found].tolist() == expected.tolist()
+    assert found.tolist() == sorted(found.tolist(), key=lambda doc: (-scores[doc], -doc)), (
+        "the newest of equals"
+    )
     assert len(set(found.tolist())) == len(found)

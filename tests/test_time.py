@@ -12,8 +12,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
+from backends import Place, for_ledger, here
 from simonides.clock import FrozenClock, new_id
 from simonides.errors import Conflict, InputError, NotFound
 from simonides.ledger import Ledger, Lexical
@@ -21,6 +29,7 @@ from simonides.settings import Settings
 from simonides.types import Add, Change, Memory, Restore, Retire, Supersede
 
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("place")
 DAYS = 20
 
 
@@ -30,7 +39,11 @@ def day(number: float) -> datetime:
 
 def open_ledger(clock: FrozenClock) -> Ledger:
     return Ledger(
-        ":memory:", clock=clock, settings=Settings(), analyse=lambda text: Lexical(text.encode(), b"")
+        here(),
+        **for_ledger(),
+        clock=clock,
+        settings=Settings(),
+        analyse=lambda text: Lexical(text.encode(), b""),
     )
 
 
@@ -208,13 +221,14 @@ class TwoClocks(RuleBasedStateMachine):
         self.ledger.close()
 
 
-TwoClocks.TestCase.settings = settings(
-    max_examples=120,
-    stateful_step_count=25,
-    deadline=None,
-    suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
-)
-TestTwoClocks = TwoClocks.TestCase
+def test_the_store_answers_as_the_model_does(place: Place) -> None:
+    chosen = settings(
+        max_examples=120 if place.server is None else 12,
+        stateful_step_count=25,
+        deadline=None,
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much),
+    )
+    run_state_machine_as_test(TwoClocks, settings=chosen)
 
 
 class TestExamples:

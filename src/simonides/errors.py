@@ -13,7 +13,9 @@
         |-- NewerStore                   written by a newer simonides
         |-- StoreBusy                    another process held the file for too long
         |-- ModelMismatch                vectors of two models must not be mixed
-        `-- ModelMissing                 a model or an optional package is not installed
+        |-- ModelMissing                 a model or an optional package is not installed
+        |-- BudgetSpent                  the day's budget for model calls is used up
+        `-- WorkerLost                   workers of a pool died again and again over the same items
 
 Every message reads: *subject: rule (got value). Way out.*
 """
@@ -45,6 +47,10 @@ class SimonidesError(Exception):
         got = f" (got {self.value})" if self.value else ""
         out = f" {way_out}" if way_out else ""
         super().__init__(f"{subject}: {rule}{got}.{out}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let an error travel from a worker process with its facts, whatever its class needs to be made."""
+        return _bare, (type(self), *self.args), self.__dict__
 
 
 class InputError(SimonidesError, ValueError):
@@ -106,6 +112,18 @@ class ModelMismatch(StoreError):
 
 class ModelMissing(StoreError):
     """A model file or an optional package is not installed."""
+
+
+class BudgetSpent(StoreError):
+    """The day's budget for model calls is used up; what waits goes on after midnight UTC."""
+
+
+class WorkerLost(StoreError):
+    """Workers of a pool died again and again over the same items; nothing of theirs was written."""
+
+
+def _bare(kind: type[SimonidesError], *args: object) -> SimonidesError:
+    return kind.__new__(kind, *args)
 
 
 def shorten(value: object, limit: int = 120) -> str:

@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import builtins
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack, overload
 
 import numpy as np
 
 from simonides import clock as clocks
+from simonides.backlog import read_backlog
 from simonides.enrich import Enricher
 from simonides.errors import InputError
+from simonides.health import status
 from simonides.ledger import Counts, Finding, Ledger, Verification
+from simonides.ledger.backup import Copy, back_up
 from simonides.ledger.canonical import checked_string
+from simonides.ledger.drivers import STANDARD
+from simonides.ledger.encrypted import Key, Vault
 from simonides.ledger.index import Believed
 from simonides.ledger.rules import checked_kinds, checked_name
+from simonides.lifetime import Lifetime
 from simonides.parts import analyse
+from simonides.parts.ahead import analysed, text_of
 from simonides.parts.intake import adding, batched
 from simonides.parts.models import user_folder
 from simonides.parts.pack import pack
 from simonides.parts.progress import shown
 from simonides.parts.rank import pick
 from simonides.recipes import RECIPES
+from simonides.reindex import Estimate, reindexing
 from simonides.settings import Settings
 from simonides.types import (
     Change,
     Connect,
     Context,
     Disconnect,
+    Erasure,
     Event,
     Explanation,
     Hit,
     Json,
     Kind,
     Link,
+    Progress,
     Receipt,
-    Restore,
-    Retire,
     Scope,
     Source,
     Status,
@@ -49,8 +56,10 @@ from simonides.types import (
 from simonides.types import Memory as Version
 
 if TYPE_CHECKING:
+    from simonides.ledger import Lexical
     from simonides.parts.embed import Reader
     from simonides.parts.recall import Ranked, Recall
+    from simonides.pool import Pool
 
 BATCH = 500
 """Rows that `add_many` writes in one transaction."""
@@ -78,19 +87,21 @@ class Within(TypedDict, total=False):
     now: datetime | None
 
 
-class Memory:
-    """A store of memories in one file, opened; safe for several threads, and for several processes on one file.
+class Memory(Lifetime):
+    """A store of memories, opened: one file, or a tenant's in PostgreSQL; for any number of threads and processes.
 
     Nothing leaves the machine and nothing is fetched. What is added is durable and can be found when `add` returns.
 
     Args:
-        path: the SQLite file, made if it is not there; ``":memory:"`` keeps nothing; None is `default_path()`.
+        path: the SQLite file, made if it is not there; ``":memory:"`` keeps nothing; None is `default_path()`;
+            ``"postgresql://user@host/database"`` is a server, see docs/postgres.md.
         embedder: a model's name, or an object that fits `parts.embed.Reader`; None is what the settings say.
         recipe: a published system to compose this memory like; None is the default described in docs/recall.md.
         clock: what tells the time; hand in a `FrozenClock` to make time repeatable.
         settings: how the store behaves.
         actor: who writes, as the log will say.
         tracer: called with every SQL statement.
+        key: encrypts the file: a passphrase, 32 bytes, or what returns one of them; see docs/safety.md.
     """
 
     def __init__(
@@ -103,6 +114,7 @@ class Memory:
         settings: Settings | None = None,
         actor: str = "",
         tracer: Callable[[str], None] | None = None,
+        key: Key | None = None,
     ) -> None:
         if recipe is not None:
             RECIPES.get(recipe)
@@ -117,15 +129,15 @@ class Memory:
             settings=self.settings,
             analyse=analyse.lexical,
             tracer=tracer,
+            driver=STANDARD if key is None else Vault(key),
         )
         self._enricher = Enricher(self.ledger, self.settings, None if isinstance(embedder, str) else embedder)
         self._recall: Recall | None = None
-        self._opening = threading.Lock()
 
     @property
-    def path(self) -> Path:
-        """The one file."""
-        return Path(self.ledger.path)
+    def path(self) -> Path | str:
+        """The one file; or the address of the server, its password hidden."""
+        return self.ledger.path
 
     # Writing
 
@@ -142,6 +154,9 @@ class Memory:
         project: str | None = None,
         metadata: Mapping[str, Json] | None = None,
         source: Source | str | None = None,
+        ttl: timedelta | None = None,
+        expires: datetime | None = None,
+        on_expiry: str = "retire",
         wait: bool = False,
         plan: bool = False,
     ) -> Receipt:
@@ -155,6 +170,8 @@ class Memory:
             user, agent, session, project: whose it is; searches can be limited to them.
             metadata: your own fields, which `where` filters on; never identity.
             source: where it comes from.
+            ttl, expires: how long it lives, or until when; then only `history` shows it, until `upkeep` does what
+                `on_expiry` says: ``retire`` or ``erase``.
             wait: return only when the full tier has read it too (tens of milliseconds).
             plan: check and show what would be written, and write nothing.
 
@@ -164,7 +181,8 @@ class Memory:
         """
         row = {
             "text": text, "kind": kind, "speaker": speaker, "at": at, "user": user, "agent": agent,
-            "session": session, "project": project, "metadata": metadata, "source": source,
+            "session": session, "project": project, "metadata": metadata, "source": source, "ttl": ttl,
+            "expires": expires, "on_expiry": on_expiry,
         }  # fmt: skip
         return self._write([adding(row, self.clock.now())], wait=wait, plan=plan)
 
@@ -175,6 +193,7 @@ class Memory:
         progress: bool | Callable[[int], object] = False,
         wait: bool = False,
         plan: bool = False,
+        pool: Pool | None = None,
     ) -> Receipt:
         """Write many memories, 500 in a transaction; much faster than one after the other.
 
@@ -183,6 +202,7 @@ class Memory:
             progress: True shows a bar on standard error; a callable is told how many more are in.
             wait: return only when the full tier has read them all.
             plan: check all of them and write nothing.
+            pool: analyses the texts in its workers while this process writes, see `simonides.pool`.
 
         Raises:
             InputError: a row cannot be kept. Batches before it are in; its own is not.
@@ -191,16 +211,16 @@ class Memory:
         seqs: builtins.list[int] = []
         changes: builtins.list[Change] = []
         with shown(progress, "adding") as step:
-            for batch in batched(rows, BATCH):
+            for batch, known in analysed(batched(rows, BATCH), text_of, pool):
                 made = [adding(row, self.clock.now()) for row in batch]
-                done = self._write(made, wait=False, plan=plan)
+                done = self._write(made, wait=False, plan=plan, known=known)
                 ids.extend(done.ids)
                 seqs.extend(done.seqs)
                 changes.extend(done.changes if plan else ())
                 step(len(made))
         if wait and not plan:
             self.wait(progress=progress)
-        state = "planned" if plan else self._state()
+        state = "planned" if plan else self._state(ids if wait else ())
         return Receipt(tuple(ids), tuple(seqs), state, tuple(changes))
 
     def update(
@@ -228,18 +248,6 @@ class Memory:
         change = Supersede(id, text, at, zone, metadata, if_version=if_version, reason=reason)
         return self._write([change], plan=plan)
 
-    def retire(
-        self, id: str, *, at: datetime | None = None, reason: str = "retired", plan: bool = False
-    ) -> Receipt:
-        """End a memory at `at` (now if None): searches stop finding it; `restore` brings it back."""
-        return self._write([Retire(id, at or self.clock.now(), reason=reason)], plan=plan)
-
-    def restore(
-        self, id: str, *, version: int | None = None, reason: str = "restored", plan: bool = False
-    ) -> Receipt:
-        """Undo the last change of a memory, or make the text of one version the truth again."""
-        return self._write([Restore(id, version, reason)], plan=plan)
-
     def link(
         self,
         source: str,
@@ -259,9 +267,19 @@ class Memory:
         """End a link; it stays in the history."""
         return self._write([Disconnect(id, at or self.clock.now())], plan=plan)
 
-    def apply(self, changes: Sequence[Change], *, wait: bool = False, plan: bool = False) -> Receipt:
-        """Apply changes that a part or a recipe proposes, all in one transaction; `plan` only checks them."""
-        return self._write(list(changes), wait=wait, plan=plan)
+    def apply(
+        self,
+        changes: Sequence[Change],
+        *,
+        wait: bool = False,
+        plan: bool = False,
+        analysed: Mapping[str, Lexical] | None = None,
+    ) -> Receipt:
+        """Apply changes that a part or a recipe proposes, all in one transaction; `plan` only checks them.
+
+        `analysed` holds the words of texts that were analysed elsewhere, as `parts.ahead` does.
+        """
+        return self._write(list(changes), wait=wait, plan=plan, known=analysed)
 
     # Finding
 
@@ -300,12 +318,12 @@ class Memory:
             query, user=user, agent=agent, session=session, project=project, kinds=kinds, where=where,
             as_of=as_of, known_at=known_at, now=now,
         )  # fmt: skip
-        return pick(ranked, _checked_k(k), gate=gate, explained=0, load=self.ledger.load)[0]
+        return pick(ranked, _checked_k(k), gate=gate, explained=0, load=self.ledger.shown)[0]
 
     def explain(self, query: str, *, k: int = 10, gate: bool = True, **within: Unpack[Within]) -> Explanation:
         """Return what `search` would, with all that was considered, every share, and why the rest was dropped."""
         ranked = self._ask(query, **within)
-        hits, dropped = pick(ranked, _checked_k(k), gate=gate, explained=EXPLAINED, load=self.ledger.load)
+        hits, dropped = pick(ranked, _checked_k(k), gate=gate, explained=EXPLAINED, load=self.ledger.shown)
         asked = ranked.question
         reading: dict[str, Json] = {
             "terms": [*asked.names],
@@ -316,6 +334,8 @@ class Memory:
             if asked.asks_user
             else "",
         }
+        if why := self._enricher.degraded():
+            reading["meaning"] = f"words and the instant tier alone: {why}"
         gates = (ranked.answerable, ranked.threshold)
         return Explanation(
             query, reading, tuple(hits), tuple(dropped), gates, ranked.considered, dict(ranked.took)
@@ -355,7 +375,7 @@ class Memory:
         fields = {"user": user, "agent": agent, "session": session, "project": project}
         scope = {name: checked_name(value, name) for name, value in fields.items() if value is not None}
         return self.ledger.list(
-            scope=Scope(**scope) if all(scope.values()) else self._scopes(scope), kinds=kinds, where=where,
+            scope=Scope(**scope) if all(scope.values()) else self._numbers(scope), kinds=kinds, where=where,
             as_of=as_of, known_at=known_at, limit=limit, after=after, newest_first=newest_first,
         )  # fmt: skip
 
@@ -390,52 +410,116 @@ class Memory:
         """Return entries of the append-only log, oldest first."""
         return self.ledger.events(after=after, limit=limit, subject=subject)
 
-    def verify(self) -> Verification:
-        """Check the log's hash chain and every memory against it."""
-        return self.ledger.verify()
+    def verify(self, erasure: Erasure | None = None) -> Verification:
+        """Check the log's hash chain and every memory against it; and the receipt of an erasure, if one is given."""
+        return self.ledger.verify(erasure)
 
     # Keeping
 
-    def status(self) -> Status:
-        """Return how much there is, and how many memories the full tier has not read yet."""
-        sizes = self.ledger.sizes()
-        return Status(
-            path=str(self.path),
-            memories=sizes.get("memories", 0),
-            versions=sizes.get("versions", 0),
-            links=sizes.get("links", 0),
-            events=sizes.get("events", 0),
-            backlog=self.ledger.backlog_size() if self.settings.meaning == "full" else 0,
-            bytes=sizes.get("bytes", 0),
-            meaning=self.settings.meaning,
-            model=self.settings.model if self.settings.meaning == "full" else "",
-        )
+    @overload
+    def status(self) -> Status: ...
+
+    @overload
+    def status(self, receipt: Receipt | Iterable[str] | str) -> builtins.list[Progress]: ...
+
+    def status(
+        self, receipt: Receipt | Iterable[str] | str | None = None
+    ) -> Status | builtins.list[Progress]:
+        """Return how much there is; or, of a receipt or of ids, how far each memory is: stored, enriched or failed.
+
+        Raises:
+            NotFound: there is no memory or link of an id.
+        """
+        if receipt is not None:
+            ids = receipt.ids if isinstance(receipt, Receipt) else receipt
+            return self.ledger.progress([ids] if isinstance(ids, str) else ids)
+        return status(self.ledger, self.settings, self._enricher.model)
 
     def doctor(self) -> builtins.list[Finding]:
         """Return each thing that was checked: what is wrong, and the fix."""
         return [*self.ledger.check(), *self._enricher.check()]
 
-    def wait(self, timeout: float | None = None, *, progress: bool | Callable[[int], object] = False) -> int:
-        """Read the backlog with the full tier until it is empty or the seconds are over; return what remains."""
+    def wait(
+        self,
+        timeout: float | None = None,
+        *,
+        progress: bool | Callable[[int], object] = False,
+        pool: Pool | None = None,
+    ) -> int:
+        """Read the backlog with the full tier until it is empty or the seconds are over; return what remains.
+
+        A `pool` reads in its workers, see `simonides.pool`; an endpoint's model is always read in this process.
+        """
         if self.settings.meaning != "full":
             return 0
         with shown(progress, "reading", self.ledger.backlog_size()) as step:
+            read_backlog(self.ledger, self._enricher.chosen, pool, step, timeout)
             return self._enricher.drain(timeout, step)
 
-    def reindex(self, *, progress: bool | Callable[[int], object] = False) -> int:
-        """Make all derived data anew, from the text, with the model of the settings; return how many rows that were."""
-        rows = self.ledger.drop_derived("all")
+    def reindex(
+        self,
+        model: str | Reader | None = None,
+        *,
+        missing: bool = False,
+        progress: bool | Callable[[int], object] = False,
+        pool: Pool | None = None,
+    ) -> int:
+        """Make derived data anew, from the texts, which are not touched; return how many versions that concerned.
+
+        Args:
+            model: read with this model from now on. The old codes answer until those of the new model are complete
+                and checked; then one transaction switches, for all processes. Stopped on the way, it goes on when
+                called again.
+            missing: make only what is missing or damaged.
+            progress: as for `add_many`.
+            pool: reads in its workers.
+
+        Raises:
+            Conflict: another process is making the codes of another model, or these.
+            StoreError: the model isn't here, or can't read the texts; the old codes go on answering.
+        """
+        if model is not None:
+            change = reindexing(self.ledger, self.settings, model, self._enricher.spending, pool)
+            with shown(progress, "reading") as step:
+                done = change.run(step)
+            self._enricher.adopt(model)
+            self.settings = self._enricher.settings
+            self._enricher.wake()
+            return done.read
+        full, chosen = self.settings.meaning == "full", self._enricher.chosen
+        if missing:
+            rows = self.ledger.mend(codes=full).many
+        else:
+            number = self.ledger.staging.number(chosen.identity()) if full else self.ledger.served()
+            rows = self.ledger.drop_derived("all", model=number)
         self._recall = None
-        self.wait(progress=progress)
+        self._enricher.forget()
+        self.wait(progress=progress, pool=pool)
         return rows
+
+    def estimate_reindex(self, model: str | Reader) -> Estimate:
+        """Return how much reading with another model has to be done, and how long it takes here; reads a few texts."""
+        return reindexing(self.ledger, self.settings, model, self._enricher.spending).estimate()
+
+    def backup(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Copy:
+        """Write a checked copy of the file, of one moment, while others go on; `progress(pages done, of how many)`."""
+        return back_up(self.ledger.database, Path(path), overwrite=overwrite, progress=progress)
 
     def dump(self) -> Iterator[dict[str, Json]]:
         """Yield the whole store as plain values: one for each version, link and event; `undump` takes them."""
         return self.ledger.dump()
 
-    def undump(self, records: Iterable[Mapping[str, Json]], *, plan: bool = False) -> Counts:
+    def undump(
+        self, records: Iterable[Mapping[str, Json]], *, plan: bool = False, even_erased: bool = False
+    ) -> Counts:
         """Take in what `dump` yielded: all of it in an empty file (it then dumps equal bytes), else what is missing."""
-        counts = self.ledger.undump(records, actor=self.actor, plan=plan)
+        counts = self.ledger.undump(records, actor=self.actor, plan=plan, even_erased=even_erased)
         self._enricher.wake()
         return counts
 
@@ -454,8 +538,15 @@ class Memory:
 
     # Inside
 
-    def _write(self, changes: Sequence[Change], *, wait: bool = False, plan: bool = False) -> Receipt:
-        seqs = self.ledger.apply(changes, actor=self.actor, plan=plan)
+    def _write(
+        self,
+        changes: Sequence[Change],
+        *,
+        wait: bool = False,
+        plan: bool = False,
+        known: Mapping[str, Lexical] | None = None,
+    ) -> Receipt:
+        seqs = self.ledger.apply(changes, actor=self.actor, plan=plan, analysed=known)
         ids = tuple(change.id for change in changes)
         if plan:
             return Receipt(ids, (), "planned", tuple(changes))
@@ -463,15 +554,14 @@ class Memory:
             self.wait()
         else:
             self._enricher.wake()
-        return Receipt(ids, seqs, self._state() if wait else "stored", tuple(changes))
+        return Receipt(ids, seqs, self._state(ids) if wait else "stored", tuple(changes))
 
-    def _scopes(self, fields: Mapping[str, str]) -> builtins.list[int]:
-        """Return the numbers of the scopes with exactly these fields, those that are empty included."""
-        table = self.ledger.scope_table()
-        return [number for number, scope in table if all(getattr(scope, f) == v for f, v in fields.items())]
-
-    def _state(self) -> str:
-        return "enriched" if self.settings.meaning == "full" and not self.ledger.backlog_size() else "stored"
+    def _state(self, ids: Sequence[str]) -> str:
+        """Return whether all of these were read by the full tier; cheap when nothing waits at all."""
+        if not ids or self.settings.meaning != "full":
+            return "stored"
+        waits = self.ledger.backlog_size()
+        return "stored" if waits and {one.state for one in self.status(ids)} != {"enriched"} else "enriched"
 
     def _ask(self, query: str, **within: Unpack[Within]) -> Ranked:
         if not isinstance(query, str) or not query.strip():
@@ -480,9 +570,8 @@ class Memory:
         unknown = set(within) - Within.__annotations__.keys()
         if unknown:
             raise TypeError(f"no such keyword argument: {', '.join(sorted(unknown))}")
-        if self._recall is None:
-            with self._opening:
-                self._recall = self._recall or self._enricher.open_recall()
+        first, self._recall = self._recall is None, self._enricher.recall()
+        if first:
             self._enricher.wake(wrote=False)  # another process may have left some that are not read yet
         now = within.get("now")
         scope = {name: checked_name(value, name) for name in SCOPE if (value := within.get(name)) is not None}

@@ -20,12 +20,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from simonides.errors import InputError, WorkerLost, shorten
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,10 +85,14 @@ class Serial:
     ) -> Iterator[R]:
         """Yield the result of each item; see `Pool.map`."""
         _checked(chunk, "chunk")
+        return self._map(function, items, step or (lambda _done: None))
+
+    def _map(
+        self, function: Callable[[T], R], items: Iterable[T], step: Callable[[int], object]
+    ) -> Generator[R]:
         for place, item in enumerate(items):
             yield from work(function, place, (item,))
-            if step is not None:
-                step(1)
+            step(1)
 
     def close(self) -> None:
         """Do nothing."""
@@ -174,7 +175,7 @@ class LocalProcesses(Window[Future[list[Any]]]):
         self._workers = processors() if workers is None else _checked(workers, "processes")
         self._context = multiprocessing.get_context("spawn")  # forks of a process with threads can hang
         self._executor: ProcessPoolExecutor | None = None
-        self._leash: Connection[Any, Any] | None = None
+        self._leash: tuple[Any, Any] | None = None  # the ends of a pipe, whose class depends on the platform
 
     @property
     def workers(self) -> int:
@@ -185,9 +186,11 @@ class LocalProcesses(Window[Future[list[Any]]]):
         """Give a chunk to a worker."""
         try:
             return self._opened().submit(work, function, first, items)
-        except BrokenProcessPool as err:  # a worker died since the last look: found again when it is this chunk's turn
+        except (BrokenProcessPool, OSError) as err:
+            # A worker died since the last look, or while another one was started: found again when it is the turn of
+            # this chunk. OSError is what a start raises whose pipes were closed meanwhile, or that the system refuses.
             broken: Future[list[R]] = Future()
-            broken.set_exception(err)
+            broken.set_exception(err if isinstance(err, BrokenProcessPool) else BrokenProcessPool(str(err)))
             return broken
 
     def finish(self, function: Callable[[Any], R], waiting: deque[Job[Future[list[R]]]]) -> list[R]:
@@ -219,25 +222,26 @@ class LocalProcesses(Window[Future[list[Any]]]):
 
     def _alone(self, function: Callable[[Any], R], job: Job[Future[list[R]]]) -> Future[list[R]]:
         """Work on a chunk while nothing else is worked on, so that it can be said whose fault a death is."""
+        died: BaseException | None = None
         for _ in range(TRIES):
             future = self.start(function, job.first, job.items)
             try:
                 wait_for(future)
-                if not isinstance(future.exception(), BrokenProcessPool):
-                    return future
             except BaseException:
                 future.cancel()
                 raise
+            died = future.exception()
+            if not isinstance(died, BrokenProcessPool):
+                return future
             self._cut()
-        raise lost(job.first, job.items)
+        raise lost(job.first, job.items) from died
 
     def _opened(self) -> ProcessPoolExecutor:
         if self._executor is None:
-            held, self._leash = self._context.Pipe(duplex=False)
+            self._leash = self._context.Pipe(duplex=False)
             self._executor = ProcessPoolExecutor(
-                self._workers, mp_context=self._context, initializer=_begin, initargs=(held,)
+                self._workers, mp_context=self._context, initializer=_begin, initargs=self._leash[:1]
             )
-            self._held = held  # open until the workers have it
         return self._executor
 
     def _cut(self) -> None:
@@ -246,8 +250,8 @@ class LocalProcesses(Window[Future[list[Any]]]):
         leash, self._leash = self._leash, None
         if executor is None or leash is None:
             return
-        leash.close()
-        self._held.close()
+        for end in leash:
+            end.close()
         executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -266,7 +270,9 @@ def work(function: Callable[[T], R], first: int, items: Sequence[T]) -> list[R]:
 def lost(first: int, items: Sequence[object]) -> WorkerLost:
     """Return the error for a chunk that no worker outlived."""
     which = f"items {first} to {first + len(items) - 1}" if len(items) > 1 else f"item {first}"
-    rule = f"{TRIES} workers died while they worked on them" if len(items) > 1 else f"{TRIES} workers died of it"
+    rule = (
+        f"{TRIES} workers died while they worked on them" if len(items) > 1 else f"{TRIES} workers died of it"
+    )
     way_out = "Often it is the memory that runs out: use fewer processes."
     return WorkerLost(which, rule, items[0], way_out)
 
@@ -291,9 +297,7 @@ def _result(future: Future[list[R]]) -> list[R]:
 
 def _is_done(future: Future[Any]) -> bool:
     """Tell whether a chunk has an end of its own: results, or an error of the function."""
-    return (
-        future.done() and not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool)
-    )
+    return future.done() and not future.cancelled() and not isinstance(future.exception(), BrokenProcessPool)
 
 
 def _checked(number: object, subject: str) -> int:
@@ -302,13 +306,13 @@ def _checked(number: object, subject: str) -> int:
     return number
 
 
-def _begin(leash: Connection[Any, Any]) -> None:
+def _begin(leash: Any) -> None:
     """Prepare a worker: leave Ctrl-C to the parent, and watch that the parent lives and wants it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_watch, args=(leash,), name="leash", daemon=True).start()
 
 
-def _watch(leash: Connection[Any, Any]) -> None:
+def _watch(leash: Any) -> None:
     parent = multiprocessing.parent_process()
     with contextlib.suppress(OSError, EOFError):
         connection.wait([leash] if parent is None else [leash, parent.sentinel])

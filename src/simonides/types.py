@@ -128,7 +128,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Write a new memory. `id` is drawn by whoever makes the change, so that plans can be shown."""
+    """Write a new memory. `id` is drawn by whoever makes the change, so that plans can be shown.
+
+    From `expires` on nothing shows it but its history, until upkeep retires or erases it, as `on_expiry` says.
+    """
 
     id: str
     text: str
@@ -144,6 +147,8 @@ class Add:
     metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
     attributes: Mapping[str, Json] = field(default_factory=dict[str, Json])
     reason: str = "said"
+    expires: datetime | None = None
+    on_expiry: str = "retire"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +214,17 @@ class Disconnect:
     reason: str = "unlinked"
 
 
-Change: TypeAlias = Add | Supersede | Retire | Restore | Connect | Disconnect
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Give a memory another time at which it expires, None for never, and what upkeep does then: retire or erase."""
+
+    id: str
+    at: datetime | None
+    action: str = "retire"
+    reason: str = "expiry set"
+
+
+Change: TypeAlias = Add | Supersede | Retire | Restore | Connect | Disconnect | Expire
 """What parts and recipes propose, and only the ledger applies."""
 
 
@@ -220,7 +235,8 @@ class Receipt:
     Attributes:
         ids: one id for each change, in order.
         seqs: the event numbers in the log; empty for a plan.
-        state: ``stored`` (found by words and the instant tier), ``enriched`` (by the full tier too), ``planned``.
+        state: ``stored`` (found by words and the instant tier), ``enriched`` (by the full tier too), ``planned``;
+            `Memory.status` of a receipt says how far it is by now.
         changes: the changes themselves.
         skipped: how many given rows were already there (imports) and so left alone.
     """
@@ -235,6 +251,119 @@ class Receipt:
     def id(self) -> str:
         """The id of the first change; empty when there was none."""
         return self.ids[0] if self.ids else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the derived work of one memory is.
+
+    Attributes:
+        state: ``stored`` (durable, found by words and the instant tier), ``enriched`` (by the full tier too), or
+            ``failed``: the full tier gave up, and the rest works.
+        reason: why it failed, or why it is not enriched yet where something went wrong; else empty.
+    """
+
+    id: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How long memories are kept, counted from when their first version was written.
+
+    Attributes:
+        seconds: how long.
+        action: what upkeep does then: ``retire`` or ``erase``. Nothing but the history shows them from then on.
+        kind: only of this kind; empty for all.
+        scope: only of this scope; fields left empty fit everything.
+        rule: its number in the store, 0 for a new one.
+        created: when it was made, None for a new one.
+    """
+
+    seconds: int
+    action: str = "retire"
+    kind: str = ""
+    scope: Scope = Scope()
+    reason: str = ""
+    rule: int = 0
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was erased; a receipt that the store can check later. It holds no text of what is gone.
+
+    Attributes:
+        state: ``erased``, or ``planned`` where nothing was written.
+        store: the random name of the store.
+        ids: the memories, those that were derived from others included.
+        links: the links, all that had one of these memories at an end.
+        derived: how many of `ids` went because they cite another one.
+        counts: rows by table, events whose payload was blanked, and the bytes of the texts.
+        seq: number of the last of its events in the log, which holds the counts; 0 for a plan.
+        digest: digest of that event.
+        pending: what upkeep has yet to finish before the words are gone from the store's own files.
+        still_holding: what is known to hold the words still, and is not the store's to clean.
+        examples: the beginnings of a few texts; only in a plan.
+        signature: HMAC-SHA256 over all of it with a key that only the store holds; empty for a plan.
+    """
+
+    state: str
+    store: str
+    at: datetime
+    actor: str
+    reason: str
+    ids: tuple[str, ...]
+    links: tuple[str, ...]
+    derived: int
+    counts: Mapping[str, int]
+    seq: int = 0
+    digest: str = ""
+    pending: tuple[str, ...] = ()
+    still_holding: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    signature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What upkeep did, or would do.
+
+    Attributes:
+        state: ``done`` or ``planned``.
+        retired: ids of the memories that had expired and were retired.
+        erasure: those that had expired and were erased; None when there were none.
+        finished: what earlier erasures had left pending and is done now.
+        pending: what is still to be finished, e.g. because another process reads all the time.
+    """
+
+    state: str
+    retired: tuple[str, ...] = ()
+    erasure: Erasure | None = None
+    finished: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What an undo did, or would do.
+
+    Attributes:
+        state: ``undone`` or ``planned``.
+        undone: number of the first event of the set that was undone.
+        ids: the memories and links concerned.
+        closed: (id, version) of what is not believed any more.
+        reopened: (id, version) of the old versions that are believed again, as new versions.
+        seqs: the events of the undo; empty for a plan. Undoing one of them redoes.
+    """
+
+    state: str
+    undone: int
+    ids: tuple[str, ...]
+    closed: tuple[tuple[str, int], ...]
+    reopened: tuple[tuple[str, int], ...]
+    seqs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +467,8 @@ class Status:
     Attributes:
         memories: how many are believed now; `versions` counts every row ever written.
         backlog: memories that the full tier has not read yet; they are found by words and the instant tier.
+        dead: of these, how many it gave up; `simonides jobs` says why.
+        oldest_seconds: how long the oldest job has waited; 0 where none waits.
         bytes: what the file takes on disk, its write-ahead log included.
         meaning: the tier in use: full, instant or off.
         model: the full-tier model.
@@ -352,3 +483,5 @@ class Status:
     bytes: int
     meaning: str
     model: str
+    dead: int = 0
+    oldest_seconds: float = 0.0

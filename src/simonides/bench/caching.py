@@ -45,15 +45,20 @@ class CachedReader:
         from_cache: texts that were answered without it.
     """
 
-    def __init__(self, reader: embed.Reader, folder: Path | None = None) -> None:
-        """Wrap a reader; with a folder, what it says outlives the process, a file for each model and encoder."""
+    def __init__(self, reader: embed.Reader, folder: Path | None = None, *, borrowed: bool = False) -> None:
+        """Wrap a reader; with a folder, what it says outlives the process, a file for each model and encoder.
+
+        Args:
+            borrowed: the file is somebody else's, who takes over what is new: `fresh` here, `take` there.
+        """
         self._reader = reader
+        self._borrowed = borrowed
+        self._fresh: list[bytes] = []
         self._kept: dict[bytes, tuple[Floats, bytes]] = {}
         self._asked: OrderedDict[str, States] = OrderedDict()
         self._file = None if folder is None else folder / f"{_fingerprint(reader)}.codes"
         self.read_now = self.from_cache = 0
-        if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+        if self._file is not None and self._file.exists():
             self._load(self._file)
 
     def identity(self) -> Mapping[str, Json]:
@@ -108,12 +113,35 @@ class CachedReader:
             self._kept[key] = (pooled, packed)
             lines += [key, len(pooled).to_bytes(4, "little"), len(packed).to_bytes(4, "little")]
             lines += [pooled.tobytes(), packed]
+        if self._borrowed:
+            self._fresh += lines
+        else:
+            self._append(b"".join(lines))
+
+    def fresh(self) -> bytes:
+        """Return what the model has said since the last call, as `take` takes it."""
+        lines, self._fresh = self._fresh, []
+        return b"".join(lines)
+
+    def take(self, lines: bytes) -> None:
+        """Keep what a reader in another process has learnt from the same model."""
+        self._parse(lines)
+        self._append(lines)
+
+    def _append(self, lines: bytes) -> None:
         if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("ab") as file:
-                file.write(b"".join(lines))
+                file.write(lines)
 
     def _load(self, path: Path) -> None:
-        data = path.read_bytes() if path.exists() else b""
+        data = path.read_bytes()
+        whole = self._parse(data)
+        if whole < len(data) and not self._borrowed:
+            path.write_bytes(data[:whole])
+
+    def _parse(self, data: bytes) -> int:
+        """Keep what the bytes hold; return how many of them are whole entries."""
         at = 0
         while at + 24 <= len(data):
             size, length = (int.from_bytes(data[at + n : at + n + 4], "little") for n in (16, 20))
@@ -123,8 +151,7 @@ class CachedReader:
             pooled = np.frombuffer(data, np.float32, size, at + 24).copy()
             self._kept[data[at : at + 16]] = (pooled, data[end - length : end])
             at = end
-        if at < len(data):
-            path.write_bytes(data[:at])
+        return at
 
 
 def _key(text: tuple[str, str]) -> bytes:

@@ -130,6 +130,11 @@ class Generator:
         """Return the next memories, in order of time; users and sessions fill up one after the other."""
         return [self._memory() for _ in range(many)]
 
+    def skip(self, many: int) -> None:
+        """Go on after the next so many memories."""
+        for _ in range(many):
+            self._memory()
+
     def question(self) -> str:
         """Return a question; with about 10^9 possible ones it is practically new."""
         return self._filled(QUESTIONS)

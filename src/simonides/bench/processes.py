@@ -1,4 +1,4 @@
-"""Measures fresh processes: how long they take to start, and how much memory they take."""
+"""Measures processes: how long they take to start, how much memory they take, how soon they see each other's writes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,21 @@ from pathlib import Path
 
 from simonides.bench import filling
 from simonides.bench.generate import Generator
-from simonides.bench.timing import digits
+from simonides.bench.timing import Spell, digits, spell
+from simonides.memory import Memory
+from simonides.settings import Settings
 
 ASKED = 100
+FOLLOWED = 100
+WRITING = """
+import json, sys
+from simonides import Memory
+from simonides.settings import Settings
+memory = Memory(sys.argv[1], settings=Settings(background=False))
+for line in sys.stdin:
+    text, user, session = json.loads(line)
+    print(memory.add(text, user=user, session=session, project=sys.argv[2]).id, flush=True)
+"""
 SEARCHING = """
 import json, resource, sys
 from pathlib import Path
@@ -96,3 +108,32 @@ def _peak(path: Path, tier: str) -> int:
         [sys.executable, "-c", SEARCHING], input=json.dumps(given).encode(), capture_output=True, check=True
     )
     return int(done.stdout)
+
+
+def found(path: Path, times: int = FOLLOWED) -> Spell:
+    """Measure how long the next search of this process takes longer when another process has written a memory.
+
+    It is the time of the step in which a search takes in what is new; the question itself was read before.
+    """
+    generator, spent = Generator(5), list[float]()
+    question = generator.question()
+    with (
+        Memory(path, settings=Settings(background=False)) as memory,
+        subprocess.Popen(
+            [sys.executable, "-c", WRITING, str(path), filling.EVERYTHING],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as writer,
+    ):
+        assert writer.stdin is not None
+        assert writer.stdout is not None
+        memory.explain(question, k=1)
+        for made in generator.memories(times):
+            writer.stdin.write(json.dumps([made.text, made.user, made.session]).encode() + b"\n")
+            writer.stdin.flush()
+            id = writer.stdout.readline().decode().strip()
+            spent.append(memory.explain(question, k=1).milliseconds["question"] / 1000)
+            seen = memory.explain(made.text, user=made.user, k=5, gate=False)
+            if all(one.memory.id != id for one in (*seen.hits, *seen.dropped)):
+                raise RuntimeError(f"memory {id} of another process was not found")
+        return spell(spent, 0.0)

@@ -25,6 +25,7 @@ from simonides.bench.where import places
 from simonides.doors.desk import Desk
 from simonides.doors.paper import Paper
 from simonides.doors.places import settings_from
+from simonides.doors.spreading import Workers, spreading
 from simonides.doors.verb import verb
 from simonides.errors import InputError
 from simonides.parts import models
@@ -78,6 +79,7 @@ def _names(_context: click.Context, _option: click.Parameter, value: tuple[str, 
         "simonides bench recall --data ./data/locomo --k 10",
         "simonides bench recall --data ./data --set beam --limit 3 --alone",
         "simonides --set threads=2 bench recall --data ./data --set locomo,beam --out bench/out",
+        "simonides bench recall --data ./data --processes 8",
     ),
     then=("simonides bench speed", "make numbers"),
 )
@@ -101,6 +103,7 @@ def _names(_context: click.Context, _option: click.Parameter, value: tuple[str, 
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Save reports and rankings here."
 )
+@spreading
 def command(
     desk: Desk,
     *,
@@ -112,6 +115,7 @@ def command(
     limit: int | None,
     alone: bool,
     out: Path | None,
+    workers: Workers,
 ) -> None:
     """Measure what is found, on data sets whose evidence is known turn by turn.
 
@@ -123,17 +127,18 @@ def command(
     settings = replace(settings_from(desk.settings), **{k: v for k, v in given.items() if v is not None})
     found = places(data, names)
     reports: list[Report] = []
-    with _cache(out) as cache:
+    with _cache(out) as cache, workers.pool() as pool:
         reader = _reader(settings, cache, alone=alone)
-        plan = Plan(settings, reader, alone)
+        plan = Plan(settings, reader, alone, pool, cache)
         for name, place in found.items():
-            meter, machine = _Meter(reader), here()
+            meter, machine = _Meter(plan), here()
             conversations = load(name, place)
             chosen = _evenly(conversations, limit)
             ticker = desk.ticker()
             answers = list(ask(conversations, plan, chosen, ticker.counting(f"{name}: store", len(chosen))))
             ticker.clear()
-            run = Run(name, ks, plan, machine, meter.cost(), _said(name, ks, given, limit, alone=alone))
+            told = _said(name, ks, given, limit, alone=alone, workers=workers)
+            run = Run(name, ks, plan, machine, meter.cost(), told)
             reports.append(report := _report(run, answers))
             if out is not None:
                 report.save(out)
@@ -164,10 +169,10 @@ def _evenly(conversations: Sequence[Conversation], limit: int | None) -> list[Co
 
 
 class _Meter:
-    """What a set costs: seconds, and texts that the model read or that the cache held."""
+    """What a set costs: seconds, those of workers too, and texts that the model read or that the cache held."""
 
-    def __init__(self, reader: CachedReader | None) -> None:
-        self._reader = reader
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
         self._at = self._now()
 
     def cost(self) -> dict[str, float]:
@@ -176,24 +181,30 @@ class _Meter:
         return {name: round(now[name] - self._at[name], 1) for name in now}
 
     def _now(self) -> dict[str, float]:
-        reader = self._reader
+        reader = self._plan.reader
         return {
             "wall seconds": time.perf_counter(),
-            "CPU seconds": time.process_time(),
+            "CPU seconds": time.process_time() + sum(self._plan.elsewhere),
             "texts read by the model": reader.read_now if reader else 0,
             "texts from the cache": reader.from_cache if reader else 0,
         }
 
 
 def _said(
-    name: str, ks: Sequence[int], given: dict[str, str | None], limit: int | None, *, alone: bool
+    name: str,
+    ks: Sequence[int],
+    given: dict[str, str | None],
+    limit: int | None,
+    *,
+    alone: bool,
+    workers: Workers,
 ) -> str:
     """Return the command with DATA for the place of the data, which is nobody else's business."""
     words = ["simonides bench recall --data DATA", f"--set {name}"]
     words += [f"--k {','.join(map(str, ks))}"] * (tuple(ks) != (5, 10, 20))
     words += [f"--{option} {value}" for option, value in given.items() if value is not None]
     words += [f"--limit {limit}"] * (limit is not None) + ["--alone"] * alone
-    return " ".join(words)
+    return " ".join([*words, *workers.said])
 
 
 @dataclass(frozen=True, slots=True)

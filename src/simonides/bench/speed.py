@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simonides.bench import filling, writing
+from simonides.bench import filling, growing, growth, writing
 from simonides.bench.generate import SEED, Generator
 from simonides.bench.limits import Limits, limits
 from simonides.bench.machine import here, today
-from simonides.bench.processes import Processes, processes
+from simonides.bench.processes import Processes, found, processes
 from simonides.bench.report import Line, Report, Table
 from simonides.bench.searching import Searched, searched
-from simonides.bench.timing import CELLS, digits
+from simonides.bench.timing import CELLS, Spell, digits
 from simonides.bench.writing import Sizes, Written
 from simonides.doors.desk import Desk
 from simonides.doors.paper import Paper, size
@@ -62,6 +62,7 @@ class Measured:
     stores: dict[int, list[Searched]] = field(default_factory=dict[int, list[Searched]])
     sizes: dict[int, Sizes] = field(default_factory=dict[int, Sizes])
     processes: Processes | None = None
+    followed: dict[int, Spell] = field(default_factory=dict[int, Spell])
 
 
 @verb(
@@ -76,7 +77,14 @@ class Measured:
 @click.option(
     "--sizes", default="1k,10k,100k", show_default=True, callback=_sizes, help="Memories in a store."
 )
-@click.option("--large", is_flag=True, help="A million memories too: minutes, and some gigabytes of disk.")
+@click.option(
+    "--large", is_flag=True, help="How all of it grows, to a million memories: an hour, and 5 GB of disk."
+)
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --large: put the stores here, go on with those begun, and leave them.",
+)
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True, help="Repeat each so often."
 )
@@ -94,6 +102,7 @@ def command(
     *,
     sizes: tuple[int, ...],
     large: bool,
+    keep: Path | None,
     rounds: int,
     asked: int,
     folder: Path | None,
@@ -104,16 +113,29 @@ def command(
     Stores are made in a temporary folder and deleted. Let the machine be quiet: the report says how busy it
     was at the start.
     """
-    wanted = tuple(dict.fromkeys((*sizes, *((LARGE,) if large else ()))))
+    if large:
+        wanted = growth.SIZES if sizes == SIZES else sizes
+        command = told(wanted, rounds, asked, large=True)
+        made, picture = growing.report(
+            desk, wanted, (rounds, asked), folder=folder, keep=keep, command=command
+        )
+        if out is not None:
+            made.save(out)
+            (out / f"{made.name}.svg").write_text(picture, "utf-8")
+            desk.aside(f"Saved {out / made.name}.json, .md and .svg.")
+        desk.answer(made.as_json(), lambda paper: show(paper, made))
+        return
+    if keep is not None:
+        raise click.UsageError("--keep is for --large.")
     started = here()
     ticker = desk.ticker()
     with tempfile.TemporaryDirectory(prefix="simonides-bench-", dir=folder) as place:
-        measured = _measure(Path(place), wanted, rounds, asked, ticker)
+        measured = _measure(Path(place), sizes, rounds, asked, ticker)
     ticker.clear()
     report = Report(
         name="speed",
         title="Speed and size",
-        command=_told(sizes, rounds, asked, large=large),
+        command=told(sizes, rounds, asked),
         made=today(),
         machine=started,
         note=NOTE.format(read=filling.READ, rounds=rounds),
@@ -125,7 +147,7 @@ def command(
     if out is not None:
         report.save(out)
         desk.aside(f"Saved {out / report.name}.json and .md.")
-    desk.answer(report.as_json(), lambda paper: _show(paper, report))
+    desk.answer(report.as_json(), lambda paper: show(paper, report))
 
 
 def _measure(folder: Path, sizes: Sequence[int], rounds: int, asked: int, ticker: Ticker) -> Measured:
@@ -142,6 +164,8 @@ def _measure(folder: Path, sizes: Sequence[int], rounds: int, asked: int, ticker
         )
         asking = ticker.counting(f"{many:,}: searching", 4)
         measured.stores[many] = list(searched(path, many, rounds, asked, asking))
+        ticker.show(f"{many:,}: another process writes ...")
+        measured.followed[many] = found(path)
         if many == _nearest(sizes):
             ticker.show("starting processes ...")
             measured.processes = processes(path, many, rounds)
@@ -154,9 +178,11 @@ def _nearest(sizes: Sequence[int]) -> int:
     return min(sizes, key=lambda many: abs(many - PROCESSES))
 
 
-def _told(sizes: Sequence[int], rounds: int, asked: int, *, large: bool) -> str:
+def told(sizes: Sequence[int], rounds: int, asked: int, *, large: bool = False) -> str:
+    """Return the command that measures this."""
     shown = ",".join(f"{many // 1000}k" if many % 1000 == 0 else str(many) for many in sizes)
-    words = ["simonides bench speed", *[f"--sizes {shown}"] * (tuple(sizes) != SIZES), *["--large"] * large]
+    usual = growth.SIZES if large else SIZES
+    words = ["simonides bench speed", *[f"--sizes {shown}"] * (tuple(sizes) != usual), *["--large"] * large]
     words += [f"--rounds {rounds}"] * (rounds != ROUNDS) + [f"--asked {asked}"] * (asked != ASKED)
     return " ".join(words)
 
@@ -190,6 +216,13 @@ def _tables(found: Measured) -> list[Table]:
             [one.row() for one in found.sizes.values()],
         ),
     ]
+    tables.append(
+        Table(
+            "What another process has written, until this one's next search has taken it in",
+            ["memories", *CELLS[:3]],
+            [[f"{many:,}", *one.cells()[:3]] for many, one in found.followed.items()],
+        )
+    )
     if found.processes is not None:
         tables.append(Table("Fresh processes", ["", ""], found.processes.rows()))
     return [*tables, Table("The machine's limits, in the same run", ["", *CELLS], found.limits.rows())]
@@ -240,10 +273,12 @@ def _details(found: Measured) -> dict[str, Any]:
         "searched": [one for some in found.stores.values() for one in some],
         "sizes": list(found.sizes.values()),
         "processes": found.processes,
+        "followed": {str(many): one for many, one in found.followed.items()},
     }
 
 
-def _show(paper: Paper, report: Report) -> None:
+def show(paper: Paper, report: Report) -> None:
+    """Print a report."""
     if paper.plain:
         paper.line(report.as_markdown())
         return

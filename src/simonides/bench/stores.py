@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from simonides.memory import Memory
@@ -17,7 +18,6 @@ from simonides.parts.rank import same_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from simonides.bench.cases import Conversation, Question, Turn
     from simonides.parts.embed import Reader
@@ -57,7 +57,7 @@ class Store:
     """One conversation in a real file, with the searches that are compared."""
 
     def __init__(
-        self, path: Path, conversation: Conversation, settings: Settings, reader: Reader | None
+        self, path: Path | str, conversation: Conversation, settings: Settings, reader: Reader | None
     ) -> None:
         """Write the turns, read them with the full tier if there is one, and open a search for each variant."""
         self.conversation = conversation
@@ -88,11 +88,12 @@ class Store:
         return Found(self._turns(explained.hits), {}, *explained.gate)
 
     def close(self) -> None:
-        """Close every search and delete the file."""
+        """Close every search and delete the file; what is on a server stays there."""
         for memory in self._open.values():
             memory.close()
-        for file in self._path.parent.glob(f"{self._path.name}*"):
-            file.unlink()
+        if isinstance(self._path, Path):
+            for file in self._path.parent.glob(f"{self._path.name}*"):
+                file.unlink()
 
     def _memory(self, name: str, settings: Settings) -> Memory:
         full = settings.meaning == "full"

@@ -34,6 +34,9 @@ COMMANDS: dict[str, Entry] = {
         KEEP, f"{HOME}.change:retire", "End a memory; it stays in the history and can be restored."
     ),
     "restore": Entry(KEEP, f"{HOME}.change:restore", "Undo the last update or retirement of a memory."),
+    "undo": Entry(KEEP, f"{HOME}.undo:undo", "Undo all that was written together with an entry of the log."),
+    "expire": Entry(KEEP, f"{HOME}.upkeep:expire", "Say when a memory expires, or that it never does."),
+    "erase": Entry(KEEP, f"{HOME}.erase:erase", "Forget for good, with a receipt; it can't be undone."),
     "link": Entry(KEEP, f"{HOME}.link:link", "Connect memories, list connections, walk along them."),
     "search": Entry(
         FIND, f"{HOME}.recall:search", "Find memories by meaning and words; nothing when nothing fits."
@@ -52,15 +55,27 @@ COMMANDS: dict[str, Entry] = {
     "log": Entry(LOOK, f"{HOME}.log:log", "Read the log of all changes, and prove that nobody altered it."),
     "import": Entry(MOVE, f"{HOME}.bring:import_", "Bring in chats, notes and other programs' memories."),
     "export": Entry(MOVE, f"{HOME}.carry:export", "Write everything, history and links too, as JSON lines."),
+    "backup": Entry(
+        MOVE, f"{HOME}.backup:backup", "Copy the file while it is in use, check the copy, put one back."
+    ),
     "where": Entry(CARE, f"{HOME}.care:where", "Print the one file that holds it all."),
     "status": Entry(
         CARE, f"{HOME}.care:status", "Count what is in the file, and what the model has yet to read."
     ),
     "doctor": Entry(CARE, f"{HOME}.care:doctor", "Find out what is wrong, and what to do about it."),
+    "upkeep": Entry(CARE, f"{HOME}.upkeep:upkeep", "Retire or erase what has expired, and clean up."),
+    "retention": Entry(
+        CARE, f"{HOME}.upkeep:retention", "Say how long memories are kept, by kind and scope."
+    ),
+    "jobs": Entry(CARE, f"{HOME}.jobs:jobs", "See and steer the work that is still to be done."),
     "reindex": Entry(
-        CARE, f"{HOME}.care:reindex", "Make all derived data anew, e.g. after changing the model."
+        CARE, f"{HOME}.reindex:reindex", "Make derived data anew, or with another model beside the old."
     ),
     "model": Entry(CARE, f"{HOME}.model:model", "List, inspect and fetch models of meaning."),
+    "encrypt": Entry(CARE, f"{HOME}.keys:encrypt", "Make the file readable with a key only."),
+    "rekey": Entry(CARE, f"{HOME}.keys:rekey", "Give an encrypted file another key."),
+    "decrypt": Entry(CARE, f"{HOME}.keys:decrypt", "Make an encrypted file plain again."),
+    "postgres": Entry(CARE, f"{HOME}.postgres:postgres", "Look after a store in PostgreSQL."),
     "completion": Entry(
         CARE, f"{HOME}.completion:completion", "Let the shell complete commands and options."
     ),
@@ -75,18 +90,26 @@ _MEANT = {
     "get": "show cat view",
     "list": "ls all",
     "update": "edit set supersede correct",
-    "retire": "delete forget rm remove erase invalidate",
-    "restore": "undo revert",
+    "retire": "delete rm remove invalidate",
+    "restore": "revert",
+    "erase": "forget purge wipe shred destroy",
+    "expire": "ttl",
+    "upkeep": "gc vacuum prune expired",
+    "retention": "rules policy policies",
     "history": "versions",
     "link": "links unlink neighbours neighbors graph",
     "log": "events verify audit",
     "import": "load ingest mine",
-    "export": "dump backup",
+    "export": "dump",
+    "backup": "copy snapshot",
+    "encrypt": "lock protect",
     "where": "path settings config",
     "status": "stats info size",
     "doctor": "check fix",
+    "jobs": "queue backlog work tasks calls",
     "reindex": "rebuild index",
     "model": "models",
+    "postgres": "postgresql pg database",
     "demo": "tour",
     "bench": "benchmark",
     "--help": "help",
@@ -236,7 +259,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     otherwise=OTHERWISE,
     subcommand_metavar="COMMAND [ARGS]...",
 )
-@click.option("--path", metavar="FILE", help="Use this file.  [env: SIMONIDES_PATH]")
+@click.option("--path", metavar="FILE", help="Use this file, or postgresql://...  [env: SIMONIDES_PATH]")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON; errors too, on stderr.")
 @click.option("--quiet", "-q", is_flag=True, help="Say nothing but errors.")
 @click.option(
@@ -247,6 +270,8 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     callback=_pairs,
     help="A setting, see `where --settings`.  [env: SIMONIDES_<NAME>]",
 )
+@click.option("--key-file", metavar="FILE", help="The file's key is in this one.  [env: SIMONIDES_KEY_FILE]")
+@click.option("--ask-key", is_flag=True, help="Ask for the file's passphrase.")
 @click.option("--actor", metavar="NAME", help="Who acts, for the log.  [env: SIMONIDES_ACTOR]")
 @click.option("--trace-sql", "trace", is_flag=True, help="Print every SQL statement to stderr.")
 @click.option(
@@ -260,13 +285,15 @@ def cli(
     as_json: bool,
     quiet: bool,
     settings: dict[str, str],
+    key_file: str | None,
+    ask_key: bool,
     actor: str | None,
     trace: bool,
 ) -> None:
     """A memory for AI in one file: write, find, correct and prove, with no key and no network."""
     desk = ctx.ensure_object(Desk)
     desk.path, desk.json, desk.quiet, desk.trace = path, desk.json or as_json, quiet, trace
-    desk.settings = settings
+    desk.settings, desk.key_file, desk.ask_key = settings, key_file, ask_key
     desk.actor = actor or os.environ.get("SIMONIDES_ACTOR", "") or "cli"
     ctx.color = colours()
     ctx.call_on_close(desk.close)

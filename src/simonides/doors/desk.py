@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simonides.doors.places import settings_from, store_path
+from simonides.doors.places import server_address, settings_from, store_path
 
 if TYPE_CHECKING:
     from simonides.doors.paper import Paper
+    from simonides.ledger.drivers import Driver
     from simonides.memory import Memory
     from simonides.types import Json
 
@@ -60,6 +61,8 @@ class Desk:
     trace: bool = False
     actor: str = "cli"
     settings: dict[str, str] = field(default_factory=dict[str, str])
+    key_file: str | None = None
+    ask_key: bool = False
     _memory: Memory | None = None
 
     @property
@@ -67,24 +70,48 @@ class Desk:
         """The file that this run is about; it need not exist yet."""
         return store_path(self.path)
 
+    @property
+    def server(self) -> str:
+        """The address of the PostgreSQL server that this run is about; empty when it is a file."""
+        return server_address(self.path)
+
     def memory(self) -> Memory:
         """Return the open store, opened (and made, if need be) at the first call."""
-        return self._open(self.place) if self._memory is None else self._memory
+        return self._open(self.server or self.place) if self._memory is None else self._memory
 
     def look(self) -> Memory:
         """Return the open store for reading; where there is no file yet, an empty one that leaves no file behind."""
+        if self.server:
+            return self.memory()
         place = self.place
         if self._memory is None and not place.exists() and str(place) != ":memory:":
             self.aside(f"There is no file yet at {place}.")
             return self._open(Path(":memory:"))
         return self.memory()
 
-    def _open(self, place: Path) -> Memory:
+    def _open(self, place: Path | str) -> Memory:
         from simonides.memory import Memory
 
         settings = settings_from(self.settings)
-        self._memory = Memory(place, settings=settings, actor=self.actor, tracer=self.tracer())
+        key = None if str(place) == ":memory:" else self.key()
+        self._memory = Memory(place, settings=settings, actor=self.actor, tracer=self.tracer(), key=key)
         return self._memory
+
+    def key(self) -> str | bytes | None:
+        """Return the key of the file; None for a plain one."""
+        from simonides.doors.keys import key_for
+
+        if self.server:
+            return None
+        return key_for(self.place, self.key_file, ask=self.ask_key)
+
+    def driver(self) -> Driver:
+        """Return what opens the file without migrating it."""
+        from simonides.ledger.drivers import STANDARD
+        from simonides.ledger.encrypted import Vault
+
+        key = self.key()
+        return STANDARD if key is None else Vault(key)
 
     def tracer(self) -> Callable[[str], None] | None:
         """Return what shows each SQL statement, None unless asked for."""

@@ -12,9 +12,11 @@ from simonides.errors import InputError
 from simonides.settings import Settings
 
 PREFIX = "SIMONIDES_"
-OTHER_NAMES = ("PATH", "ACTOR", "COMPLETE")
+OTHER_NAMES = ("PATH", "ACTOR", "COMPLETE", "KEY_FILE")
 """What else `SIMONIDES_<NAME>` may be called, beside the settings."""
 
+SERVERS = ("postgresql:", "postgres:")
+"""How the address of a server begins, where a path could stand."""
 LOCAL = Path(".simonides") / "memory.db"
 _PACKAGES = (
     "site-packages",
@@ -28,6 +30,12 @@ _PACKAGES = (
 """Folders that an upgrade or a cleaning of caches removes, with all that is in them."""
 
 
+def server_address(given: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the address of the PostgreSQL server to use; empty when it is a file."""
+    chosen = given or environment.get(f"{PREFIX}PATH") or ""
+    return chosen if chosen.startswith(SERVERS) else ""
+
+
 def store_path(given: str | None, environment: Mapping[str, str] = os.environ) -> Path:
     """Return the file to use: the given one, that of the project around the working directory, or the user's.
 
@@ -35,8 +43,10 @@ def store_path(given: str | None, environment: Mapping[str, str] = os.environ) -
     it exists, never made unasked.
 
     Raises:
-        InputError: it lies inside an installed package, where the next update would delete it.
+        InputError: it lies inside an installed package, where the next update would delete it; or it is a server.
     """
+    if server_address(given, environment):
+        raise InputError("path", "must be a file here, not a server", "", "Name a file with --path.")
     chosen = given or environment.get(f"{PREFIX}PATH")
     path = Path(chosen).expanduser() if chosen else project_path(Path.cwd()) or user_path(environment)
     if str(path) == ":memory:":
@@ -69,6 +79,15 @@ def user_path(environment: Mapping[str, str] = os.environ, platform: str = sys.p
         named = environment.get("XDG_DATA_HOME", "")
         base = Path(named) if Path(named).is_absolute() else home / ".local" / "share"
     return base / "simonides" / "memory.db"
+
+
+def open_to_others(folder: Path) -> int:
+    """Return the mode of a folder that others may enter or read; 0 where they can not, or where it is not there."""
+    try:
+        mode = folder.stat().st_mode & 0o777
+    except OSError:
+        return 0
+    return mode if os.name == "posix" and mode & 0o077 else 0
 
 
 def settings_given(

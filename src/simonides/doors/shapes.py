@@ -12,7 +12,22 @@ from datetime import datetime
 from typing import cast
 
 from simonides.errors import SimonidesError
-from simonides.types import Change, Context, Dropped, Event, Explanation, Hit, Json, Link, Memory, Receipt
+from simonides.types import (
+    Change,
+    Context,
+    Dropped,
+    Erasure,
+    Event,
+    Explanation,
+    Hit,
+    Json,
+    Link,
+    Memory,
+    Receipt,
+    Rule,
+    Undone,
+    Upkeep,
+)
 
 
 def time(value: datetime | None) -> Json:
@@ -125,6 +140,32 @@ def receipt(value: Receipt) -> dict[str, Json]:
         "skipped": value.skipped,
         "changes": cast("list[Json]", planned),
     }
+
+
+def erasure(value: Erasure) -> dict[str, Json]:
+    """Return the receipt of an erasure, or a plan for one."""
+    return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+
+
+def upkeep(value: Upkeep) -> dict[str, Json]:
+    """Return what upkeep did, or would do."""
+    return {
+        "state": value.state,
+        "retired": list(value.retired),
+        "erasure": None if value.erasure is None else erasure(value.erasure),
+        "finished": list(value.finished),
+        "pending": list(value.pending),
+    }
+
+
+def undone(value: Undone) -> dict[str, Json]:
+    """Return what an undo did, or would do."""
+    return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+
+
+def rule(value: Rule) -> dict[str, Json]:
+    """Return a rule of retention."""
+    return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
 
 
 def change(value: Change) -> dict[str, Json]:

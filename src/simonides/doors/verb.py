@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, cast
 
@@ -208,6 +209,25 @@ class Moment(AnyType):
         return found
 
 
+class Duration(AnyType):
+    """A length of time: a number with its unit."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Parse a whole number with s, m, h, d or w behind it."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"([0-9]{1,9})([smhdw])", str(value).strip())
+        if found is None:
+            subject = param.opts[0] if param and param.opts else "duration"
+            raise TimeError(subject, "must be a number with s, m, h, d or w", repr(value), "Example: 30d.")
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
 class Data(AnyType):
     """A JSON object."""
 
@@ -238,6 +258,7 @@ def json_object(text: str, subject: str) -> dict[str, Json]:
 
 MOMENT = Moment()
 DATA = Data()
+TTL = Duration()
 
 _SCOPE = (
     click.option("--user", help="Whose memory it is."),

@@ -6,6 +6,19 @@ from simonides.ledger.portable import Counts
 from simonides.ledger.proof import Verification
 from simonides.ledger.rows import Fresh
 from simonides.ledger.rules import Lexical, register_kind
+from simonides.ledger.selection import Selection
 from simonides.ledger.store import Ledger
+from simonides.ledger.upkeep import Manner
 
-__all__ = ["Code", "Counts", "Finding", "Fresh", "Ledger", "Lexical", "Verification", "register_kind"]
+__all__ = [
+    "Code",
+    "Counts",
+    "Finding",
+    "Fresh",
+    "Ledger",
+    "Lexical",
+    "Manner",
+    "Selection",
+    "Verification",
+    "register_kind",
+]

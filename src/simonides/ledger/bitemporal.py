@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from simonides.clock import FOREVER, instant
 from simonides.errors import InputError, NotFound
-from simonides.ledger.rows import Version
+from simonides.ledger.rows import Edge, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,31 @@ def undo(rows: Sequence[Version]) -> Edit:
     return Edit(
         close=tuple(row for row in rows if row.recorded_to == FOREVER and row.opened == latest),
         open=tuple(Opening(row, row.row) for row in rows if row.closed == latest),
+    )
+
+
+Row = TypeVar("Row", Version, Edge)
+
+
+def rewind(rows: Sequence[Row], seq: int) -> tuple[list[Row], list[Row]]:
+    """Return which believed rows must end and which earlier ones begin again, to believe what was before an event.
+
+    A row that says the same as the one that is to come back is left alone. Works for all rows of one memory or link.
+    """
+    ending = [row for row in rows if row.closed is None]
+    coming = [row for row in rows if row.opened < seq and (row.closed is None or row.closed >= seq)]
+    for row in (*coming,):
+        same = next((one for one in ending if _content(one) == _content(row)), None)
+        if same is not None:
+            ending.remove(same)
+            coming.remove(row)
+    return ending, coming
+
+
+def _content(row: Version | Edge) -> Version | Edge:
+    """Return a row without what is given to it when it is written."""
+    return row._replace(
+        row=0, version=0, recorded_from=0, recorded_to=0, reason="", actor="", opened=0, closed=None
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simonides.clock import FOREVER
-from simonides.ledger import derived, proof
+from simonides.ledger import meta, proof
 from simonides.ledger.db import Database
+from simonides.ledger.drivers import FileConnection
 from simonides.ledger.migrations import LATEST, version_of
-from simonides.ledger.sql import SqliteConnection
+from simonides.ledger.sql import Connection
 
 _LARGE_LOG_BYTES = 256 * 1024 * 1024
 """A write-ahead log beyond this size means that some reader never lets go of it."""
@@ -38,14 +40,14 @@ class Finding:
 
 def check(database: Database) -> list[Finding]:
     """Look at everything; a finding that could not be made says why."""
-    looks: tuple[Callable[[SqliteConnection], Finding], ...] = (
+    looks: tuple[Callable[[FileConnection], Finding], ...] = (
         _schema,
         _integrity,
         _references,
         _spans,
         _log,
         _words,
-        _backlog,
+        erasures,
     )
     found = [_private(database), _write_ahead_log(database)]
     with database.snapshot() as connection:
@@ -64,7 +66,7 @@ def file_bytes(database: Database) -> int:
     return sum(_size(Path(f"{database.path}{ending}")) for ending in ("", "-wal"))
 
 
-def _tried(look: Callable[[SqliteConnection], Finding], connection: SqliteConnection) -> Finding:
+def _tried(look: Callable[[FileConnection], Finding], connection: FileConnection) -> Finding:
     try:
         return look(connection)
     except (sqlite3.Error, ValueError, TypeError, AttributeError) as err:
@@ -72,12 +74,12 @@ def _tried(look: Callable[[SqliteConnection], Finding], connection: SqliteConnec
         return Finding(look.__name__.strip("_"), False, f"could not be read: {err}", fix)
 
 
-def _schema(connection: SqliteConnection) -> Finding:
+def _schema(connection: FileConnection) -> Finding:
     version = version_of(connection)
     return Finding("schema", version == LATEST, f"version {version}, newest is {LATEST}")
 
 
-def _integrity(connection: SqliteConnection) -> Finding:
+def _integrity(connection: FileConnection) -> Finding:
     rows = [row[0] for row in connection.execute("PRAGMA integrity_check(10)").fetchall()]
     if rows == ["ok"]:
         return Finding("integrity", True, "every page and index is sound")
@@ -86,13 +88,13 @@ def _integrity(connection: SqliteConnection) -> Finding:
     )
 
 
-def _references(connection: SqliteConnection) -> Finding:
+def _references(connection: FileConnection) -> Finding:
     count = len(connection.execute("PRAGMA foreign_key_check").fetchall())
     fix = "" if not count else "simonides reindex"
     return Finding("references", not count, f"{count} rows refer to rows that don't exist", fix)
 
 
-def _spans(connection: SqliteConnection) -> Finding:
+def _spans(connection: FileConnection) -> Finding:
     """Look for two believed versions of one memory whose valid times overlap."""
     query = f"""SELECT count(*) FROM memory a JOIN memory b ON b.id = a.id AND b.version > a.version
         WHERE a.recorded_to = {FOREVER} AND b.recorded_to = {FOREVER}
@@ -102,7 +104,7 @@ def _spans(connection: SqliteConnection) -> Finding:
     return Finding("time", not count, f"{count} versions contradict each other about when they hold", fix)
 
 
-def _log(connection: SqliteConnection) -> Finding:
+def _log(connection: FileConnection) -> Finding:
     result = proof.verify(connection)
     if result.ok:
         return Finding("log", True, f"{result.events} events, head {result.head[:16]}")
@@ -110,7 +112,7 @@ def _log(connection: SqliteConnection) -> Finding:
     return Finding("log", False, f"{len(result.problems)} problems, first: {result.problems[0]}", fix)
 
 
-def _words(connection: SqliteConnection) -> Finding:
+def _words(connection: FileConnection) -> Finding:
     query = "SELECT (SELECT count(*) FROM memory) - (SELECT count(*) FROM lexical)"
     missing = connection.execute(query).fetchone()[0]
     return Finding(
@@ -118,10 +120,12 @@ def _words(connection: SqliteConnection) -> Finding:
     )
 
 
-def _backlog(connection: SqliteConnection) -> Finding:
-    count = derived.backlog_size(connection)
-    detail = f"{count} versions wait for the full tier; words and the instant tier find them meanwhile"
-    return Finding("backlog", True, detail)
+def erasures(connection: Connection) -> Finding:
+    """Look whether erased words may still lie in the file."""
+    pending = meta.get(connection, "pending")
+    left = ", ".join(json.loads(pending)) if pending else ""
+    detail = f"left to clean: {left}" if left else "nothing of what was erased is left to clean"
+    return Finding("erasures", not left, detail, "simonides upkeep" if left else "")
 
 
 def _private(database: Database) -> Finding:

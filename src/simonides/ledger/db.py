@@ -20,11 +20,12 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from types import TracebackType
 
-from simonides.errors import InputError, StoreBusy, StoreUnusable
+from simonides.errors import InputError, StoreBusy, StoreError, StoreUnusable
+from simonides.ledger.drivers import STANDARD, Driver, FileConnection, holds_encrypted
 from simonides.ledger.faults import BUSY, OF_DAMAGE, code_of, explain
-from simonides.ledger.forks import Forkable
+from simonides.ledger.forks import Forkable, living
 from simonides.ledger.migrations import identify, migrate
-from simonides.ledger.sql import SQLITE, SqliteConnection
+from simonides.ledger.sql import SQLITE
 from simonides.settings import Settings
 
 IN_MEMORY = ":memory:"
@@ -38,7 +39,7 @@ class Handle:
     __slots__ = ("__weakref__", "connection", "lock")
 
     def __init__(self) -> None:
-        self.connection: SqliteConnection | None = None
+        self.connection: FileConnection | None = None
         self.lock = threading.RLock()
 
     def shut(self) -> None:
@@ -57,16 +58,24 @@ class Database(Forkable):
     Attributes:
         dialect: what its connections speak.
         path: the file, or ``:memory:``.
+        encrypted: whether the file can be read with a key only; what is kept beside it must not tell what it holds.
         commits: how many transactions this object has committed.
+        read_only: never; a server that follows another one is.
     """
 
     dialect = SQLITE
+    read_only = False
 
     def __init__(
-        self, path: str | Path, settings: Settings | None = None, tracer: Callable[[str], None] | None = None
+        self,
+        path: str | Path,
+        settings: Settings | None = None,
+        tracer: Callable[[str], None] | None = None,
+        driver: Driver = STANDARD,
     ) -> None:
         chosen = settings or Settings()
         self.in_memory = str(path) == IN_MEMORY
+        self.driver = STANDARD if self.in_memory else driver
         self.path = Path(path) if self.in_memory else check_place(Path(path))
         self.busy_seconds = chosen.busy_seconds
         self.commits = 0
@@ -77,8 +86,14 @@ class Database(Forkable):
         self._watch = self._writer if self.in_memory else Handle()
         self._threads = threading.local()
         self._handles: weakref.WeakSet[Handle] = weakref.WeakSet()
+        self._refuse_another_library()
         super().__init__(lasting=self.in_memory)
         self._open()
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the file can be read with a key only."""
+        return self.driver.encrypted
 
     def reading(self) -> Reading:
         """Return a context that gives this thread's connection for reading."""
@@ -92,15 +107,17 @@ class Database(Forkable):
         """
         return Writing(self, keep=keep)
 
+    def working(self) -> Writing:
+        """Return a context of one transaction over jobs and calls only; a database with many writers needs no lock."""
+        return self.writing()
+
     @contextlib.contextmanager
-    def snapshot(self) -> Generator[SqliteConnection]:
+    def snapshot(self) -> Generator[FileConnection]:
         """Give a connection of its own that sees one state of the file, however long it takes."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.translating())
             if self.in_memory:
-                source = sqlite3.connect(
-                    IN_MEMORY, isolation_level=None, check_same_thread=False, factory=SqliteConnection
-                )
+                source = STANDARD.connect(IN_MEMORY, 0)
                 stack.enter_context(contextlib.closing(source))
                 with self.reading() as connection:
                     connection.backup(source)
@@ -141,14 +158,14 @@ class Database(Forkable):
                 self._handles.add(handle)
             return handle
 
-    def opened(self, handle: Handle) -> SqliteConnection:
+    def opened(self, handle: Handle) -> FileConnection:
         """Return the open connection of a handle whose lock is held."""
         self.require_alive()
         if handle.connection is None:
             handle.connection = self.connect(query_only=handle is not self._writer)
         return handle.connection
 
-    def begin(self) -> SqliteConnection:
+    def begin(self) -> FileConnection:
         """Take the writer's lock, in this process and in the file; wait at most `busy_seconds` for each."""
         self.require_alive()
         handle = self._writer
@@ -180,15 +197,9 @@ class Database(Forkable):
             finally:
                 handle.lock.release()
 
-    def connect(self, *, query_only: bool = False) -> SqliteConnection:
+    def connect(self, *, query_only: bool = False) -> FileConnection:
         """Open a new connection with our settings."""
-        connection = sqlite3.connect(
-            str(self.path),
-            timeout=max(0.0, self.busy_seconds),
-            isolation_level=None,
-            check_same_thread=False,
-            factory=SqliteConnection,
-        )
+        connection = self.driver.connect(str(self.path), self.busy_seconds)
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
@@ -219,15 +230,50 @@ class Database(Forkable):
         connection = self._writer.connection
         return connection is not None and connection.in_transaction
 
+    def closed(self) -> bool:
+        """Tell whether `close` was called."""
+        return self._closed
+
+    def same_file(self, path: Path) -> bool:
+        """Tell whether a path leads to the file of this store."""
+        try:
+            return not self.in_memory and path.samefile(self.path)
+        except OSError:
+            return False
+
     def _open(self) -> None:
         writer = self._writer
-        if not self.in_memory:
-            _create(self.path)
-        try:
-            self._persist(lambda: self._prepare(writer))
-        except BaseException:
+        while True:
+            number = None if self.in_memory else _create(self.path)
+            try:
+                self._persist(lambda: self._prepare(writer))
+            except BaseException as err:
+                writer.shut()
+                if isinstance(err, StoreError) and number is not None and number != _number(self.path):
+                    continue  # another file took its place while it was being opened
+                self._closed = True
+                self._refuse_encrypted(err)
+                raise
+            # From now on our lock keeps others from putting another file in its place (`backup.restore`).
+            if self.in_memory or number == _number(self.path):
+                return
             writer.shut()
-            raise
+
+    def _refuse_another_library(self) -> None:
+        """Refuse a file that this process has open with another library: closing one drops the locks of the other."""
+        if any(other.encrypted != self.encrypted for other in opened_here(self.path)):
+            rule = f"is open in this process {'without' if self.encrypted else 'with'} a key already"
+            raise StoreUnusable(f"store {self.path}", rule, "", "Open it the same way.")
+
+    def _refuse_encrypted(self, failure: BaseException | None) -> None:
+        """Say of a file without sense that it is encrypted, where it is."""
+        if isinstance(failure, StoreUnusable) and not self.encrypted and not self.in_memory:
+            cause = failure.__cause__
+            foreign = isinstance(cause, sqlite3.Error) and code_of(cause) == sqlite3.SQLITE_NOTADB
+            if foreign and holds_encrypted(self.path):
+                way_out = "Give its key: `Memory(path, key=...)`, or --key-file on the command line."
+                rule = "is encrypted, and no key was given"
+                raise StoreUnusable(f"store {self.path}", rule, "", way_out) from cause
 
     def _prepare(self, handle: Handle) -> None:
         connection = self.opened(handle)
@@ -236,7 +282,11 @@ class Database(Forkable):
         if mode != ("memory" if self.in_memory else "wal"):
             rule = "lies on a file system that SQLite's write-ahead log doesn't work on"
             raise StoreUnusable(f"store {self.path}", rule, mode, "Choose a path on a local disk.")
-        migrate(connection, str(self.path), None if self.in_memory else self.connect)
+        migrate(connection, str(self.path), None if self.in_memory else self._raw)
+
+    def _raw(self, path: str) -> FileConnection:
+        """Open any file with the driver, and so with the key, of this one."""
+        return self.driver.connect(path, self.busy_seconds)
 
     def _persist(self, step: Callable[[], object]) -> None:
         """Run a step again while the file is locked by others, until `busy_seconds` are over."""
@@ -279,7 +329,7 @@ class Reading(Translating):
 
     __slots__ = ("_handle",)
 
-    def __enter__(self) -> SqliteConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __enter__(self) -> FileConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
         handle = self._handle = self._database.reader()
         handle.lock.acquire()
         try:
@@ -306,7 +356,7 @@ class Writing(Translating):
         super().__init__(database)
         self._keep = keep
 
-    def __enter__(self) -> SqliteConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __enter__(self) -> FileConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._database.begin()
 
     def __exit__(
@@ -350,8 +400,22 @@ def check_place(path: Path) -> Path:
     return path
 
 
-def _create(path: Path) -> None:
-    """Make an empty file that only its owner can read; leave an existing one alone."""
+def opened_here(path: Path) -> list[Database]:
+    """Return what this process has open of a file."""
+    others = (each for each in living() if isinstance(each, Database))
+    return [other for other in others if not other.closed() and other.same_file(path)]
+
+
+def _number(path: Path) -> int | None:
+    """Return what tells one file of a name from another that took its place."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _create(path: Path) -> int | None:
+    """Make an empty file that only its owner can read; leave an existing one alone. Returns its number."""
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
@@ -361,3 +425,4 @@ def _create(path: Path) -> None:
     except OSError as err:
         way_out = "Check the permissions of its folder, or choose another path."
         raise StoreUnusable(f"store {path}", "can't be made", err.strerror, way_out) from err
+    return _number(path)

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from simonides.clock import FOREVER
 from simonides.errors import InputError, ModelMismatch
 from simonides.ledger import counters
 from simonides.ledger.canonical import encode, plain
+from simonides.ledger.jobs import READ, REINDEX
+from simonides.ledger.rows import no_memory
 from simonides.ledger.rules import Lexical
 from simonides.ledger.sql import Connection, numbers
-from simonides.types import Json
+from simonides.types import Json, Progress
 
 WHAT = ("codes", "lexical", "all")
 SERVED = "model"
 """Key in the table meta: the number of the model whose codes are served."""
-READ = "read"
-"""Kind of the jobs that ask for the codes of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,30 @@ def backlog_size(connection: Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM job WHERE kind = ?", (READ,)).fetchone()[0])
 
 
+def progress(connection: Connection, id: bytes) -> Progress:
+    """Return how far the codes of a memory are: of what is believed of it, else of its last version.
+
+    Raises:
+        NotFound: there is no memory or link of this id.
+    """
+    query = """SELECT m.row, m.recorded_to, p.serial, j.state, j.reason, j.attempts FROM memory m
+        LEFT JOIN pooled p ON p.row = m.row AND p.model = ? LEFT JOIN job j ON j.row = m.row AND j.kind = ?
+        WHERE m.id = ? ORDER BY m.version DESC"""
+    rows = connection.execute(query, (served(connection), READ, id)).fetchall()
+    if not rows:
+        if connection.execute("SELECT 1 FROM link WHERE id = ? LIMIT 1", (id,)).fetchone() is None:
+            raise no_memory(id)
+        return Progress(id.hex(), "stored", "links have no codes")
+    rows = [row for row in rows if row[1] == FOREVER] or rows[:1]
+    for _, _, _, state, reason, _ in rows:
+        if state == "dead":
+            return Progress(id.hex(), "failed", reason)
+    if all(serial is not None and state is None for _, _, serial, state, _, _ in rows):
+        return Progress(id.hex(), "enriched")
+    retried = [f"tried {attempts} times: {reason}" for *_, reason, attempts in rows if reason]
+    return Progress(id.hex(), "stored", retried[0] if retried else "")
+
+
 def served(connection: Connection) -> int:
     """Return the number of the model whose codes are served, 0 without codes."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (SERVED,)).fetchone()
@@ -189,20 +214,22 @@ def model_identity(connection: Connection) -> str | None:
     return row[0] if row else None
 
 
-def drop(connection: Connection, what: str) -> int:
-    """Forget codes (jobs ask for them again) or words or both; returns how many rows are to be made again."""
+def drop(connection: Connection, what: str, model: int = 0) -> int:
+    """Forget codes, which jobs ask for again, of a model; return how many rows are to be made again.
+
+    Words are not forgotten but replaced, a few rows at a time: who dies in between leaves none without words.
+    """
     if what not in WHAT:
         raise InputError("what", f"must be one of {', '.join(WHAT)}", repr(what))
     if what in ("codes", "all"):
         connection.execute("DELETE FROM codes")
         connection.execute("DELETE FROM pooled")
         # Models keep their numbers: codes that a process is just making must never pass for those of another model.
-        serve(connection, 0)
-        connection.execute("DELETE FROM job WHERE kind = ?", (READ,))
+        serve(connection, model)
+        connection.execute("DELETE FROM job WHERE kind IN (?, ?)", (READ, REINDEX))
         connection.execute("INSERT INTO job (kind, row) SELECT ?, row FROM memory ORDER BY row", (READ,))
-    if what in ("lexical", "all"):
-        connection.execute("DELETE FROM lexical")
-    begin_epoch(connection)
+    if what in ("codes", "all"):
+        begin_epoch(connection)
     return int(connection.execute("SELECT count(*) FROM memory").fetchone()[0])
 
 
@@ -220,6 +247,12 @@ def wordless(connection: Connection, after_row: int, limit: int) -> list[tuple[i
     """Return (row, text) of rows without words, in row order."""
     query = """SELECT m.row, m.text FROM memory m LEFT JOIN lexical x ON x.row = m.row
         WHERE m.row > ? AND x.row IS NULL ORDER BY m.row LIMIT ?"""
+    return connection.execute(query, (after_row, limit)).fetchall()
+
+
+def texts(connection: Connection, after_row: int, limit: int) -> list[tuple[int, str]]:
+    """Return (row, text) of all rows, in row order."""
+    query = "SELECT row, text FROM memory WHERE row > ? ORDER BY row LIMIT ?"
     return connection.execute(query, (after_row, limit)).fetchall()
 
 

@@ -22,6 +22,8 @@ from simonides.types import Event, Json
 
 GENESIS = bytes(32)
 """What the first event names as the digest before it."""
+ERASE = "erase"
+"""Verb of the entries that say that a memory or a link was erased."""
 _SALT_BYTES = 12
 COLUMNS = "seq, at, actor, verb, subject, payload, payload_hash, digest"
 INSERT = f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

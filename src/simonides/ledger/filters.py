@@ -6,7 +6,8 @@ into a nested object. Values of different types are never equal and never ordere
 points, numbers with numbers, and booleans are no numbers. A field that is missing satisfies ``ne``, ``nin`` and
 ``{"exists": false}`` only. ``contains`` asks for an element of a list or a piece of a text.
 
-`matches` gives the meaning; `to_sql` must agree with it on everything (a property test holds them together).
+`matches` gives the meaning; `to_sql` must agree with it on everything, and so must `postgres.conditions` (a property
+test holds them together).
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ def _checked(operator: object, value: object, field: object) -> Json:
                 subject, f"{operator} must be a list of texts, numbers, booleans or null", repr(value)
             )
     elif operator in _ORDER:
-        if _type(wanted) not in ("number", "text"):
+        if type_name(wanted) not in ("number", "text"):
             raise FilterError(subject, f"{operator} must be a number or a text", repr(value))
     elif isinstance(wanted, list | dict):
         way_out = "Use `in` for one of several values, `contains` for an element of a list."
@@ -204,7 +205,7 @@ def _count(node: Node) -> int:
     return 1 + sum(map(_count, (node.part,) if isinstance(node, Not) else node.parts))
 
 
-def _type(value: object) -> str:
+def type_name(value: object) -> str:
     """Return the type that decides what may be compared with what."""
     if value is None:
         return "null"
@@ -216,7 +217,7 @@ def _type(value: object) -> str:
 
 
 def _same(left: object, right: object) -> bool:
-    return _type(left) == _type(right) != "other" and left == right
+    return type_name(left) == type_name(right) != "other" and left == right
 
 
 def _find(metadata: Mapping[str, Json], path: tuple[str, ...]) -> object:
@@ -245,7 +246,7 @@ def _holds(value: object, operator: str, wanted: Json) -> bool:
             items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else ()
             return any(_same(item, wanted) for item in items)
         case _:
-            return _type(value) == _type(wanted) and _ORDER[operator](value, wanted)
+            return type_name(value) == type_name(wanted) and _ORDER[operator](value, wanted)
 
 
 def _located(path: tuple[str, ...], column: str, operator: str, wanted: Json) -> tuple[str, list[object]]:
@@ -282,7 +283,7 @@ def _compared(kind: str, value: str, operator: str, wanted: Json) -> tuple[str, 
     if operator == "contains":
         return _contains(kind, value, wanted)
     sign = _SIGNS.get(operator, "=")
-    match _type(wanted):
+    match type_name(wanted):
         case "number":
             condition = f"({kind} IN ('integer', 'real') AND {value} {sign} json_extract(?, '$'))"
             return condition, [_AT, _AT, encode(wanted)]
@@ -296,11 +297,11 @@ def _in(kind: str, value: str, wanted: Json) -> tuple[str, list[object]]:
     assert isinstance(wanted, list)
     parts, values = ["0"], list[object]()
     for types, group in (("'integer', 'real'", "number"), ("'text'", "text")):
-        chosen = [item for item in wanted if _type(item) == group]
+        chosen = [item for item in wanted if type_name(item) == group]
         if chosen:
             parts.append(f"({kind} IN ({types}) AND {value} IN (SELECT value FROM json_each(?)))")
             values += [_AT, _AT, encode(chosen)]
-    for name in sorted({encode(item) for item in wanted if _type(item) in ("boolean", "null")}):
+    for name in sorted({encode(item) for item in wanted if type_name(item) in ("boolean", "null")}):
         parts.append(f"{kind} = ?")  # SQLite names these types like the values themselves
         values += [_AT, name]
     return f"({' OR '.join(f'coalesce({part}, 0)' for part in parts)})", values

@@ -81,6 +81,11 @@ def _take(stack: ExitStack, lock: _Lock) -> bool:
 _living: weakref.WeakSet[Forkable] = weakref.WeakSet()
 
 
+def living() -> list[Forkable]:
+    """Return what this process has registered and not dropped."""
+    return list(_living)
+
+
 @cache
 def _hook() -> None:
     """Ask the interpreter, once, to be told of forks."""
@@ -89,15 +94,15 @@ def _hook() -> None:
 
 
 def _before() -> None:
-    for each in list(_living):
+    for each in living():
         each.rest()
 
 
 def _after_in_parent() -> None:
-    for each in list(_living):
+    for each in living():
         each.wake(child=False)
 
 
 def _after_in_child() -> None:
-    for each in list(_living):
+    for each in living():
         each.wake(child=True)

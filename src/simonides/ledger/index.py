@@ -1,36 +1,64 @@
 """The columns and lists that a process searches, following the store row by row; holds no text and writes nothing.
 
 One document is one version row. Everything here is derived: it can be dropped and read again from the store at any
-time, and another process's commit is seen by the next `follow`.
+time, and another process's commit is seen by the next `follow`. What was read can be saved beside the store
+(`saving`), so that the next process need not read it all again.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simonides.clock import FOREVER
+from simonides.ledger.columns import FIELDS, Columns, Names, Scopes
+from simonides.ledger.forward import Forward, pack_gain
+from simonides.ledger.growing import spare
+from simonides.ledger.held import (
+    CODE_BYTES,
+    CODES_HELD,
+    ELSEWHERE,
+    NONE_YET,
+    Held,
+    pack_vector,
+    unpack_vectors,
+)
+from simonides.ledger.masks import Masks, Usable
 from simonides.ledger.postings import Postings
+from simonides.ledger.saving import Saver
 from simonides.ledger.vectors import Vectors
 from simonides.types import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from simonides.ledger.derived import Code
     from simonides.ledger.rows import Fresh
     from simonides.ledger.store import Ledger
-    from simonides.types import Scope
+    from simonides.types import Rule
+
+    Docs = NDArray[np.int64]
+
+__all__ = [
+    "ASKS", "CODES_HELD", "CODE_BYTES", "ELSEWHERE", "NONE_YET", "Believed", "Index", "Position", "pack_vector",
+    "pack_words", "unpack_vectors", "unpack_words",
+]  # fmt: skip
 
 BULK = 50_000
 """Rows read from the store at a time."""
+FEW = 20_000
+"""So many documents or fewer are named by number, and searched by what each of them holds."""
 ASKS = 1
 """Flag of a text that ends with a question mark."""
+SECOND = 1_000_000
+GONE = 0
+"""When what was erased has expired: long ago, at any present."""
 
 
 def pack_words(keys: NDArray[np.uint32], counts: NDArray[np.uint8], flags: int) -> bytes:
@@ -46,51 +74,16 @@ def unpack_words(blob: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint8], in
     return np.frombuffer(blob, np.uint32, count), np.frombuffer(blob, np.uint8, count, 4 * count), blob[-1]
 
 
-def pack_vector(vector: NDArray[np.float32]) -> bytes:
-    """Return a unit vector as int8 with its scale: dimension + 4 bytes."""
-    scale = np.float32(np.abs(vector).max() / 127 or 1)
-    return scale.tobytes() + np.rint(vector / scale).astype(np.int8).tobytes()
-
-
-def unpack_vectors(blobs: Sequence[bytes]) -> NDArray[np.float32]:
-    """Return the vectors (blobs, dimension) of `pack_vector`; all blobs must be of one length."""
-    raw = np.frombuffer(b"".join(blobs), np.uint8).reshape(len(blobs), -1)
-    return raw[:, 4:].view(np.int8).astype(np.float32) * _scales(raw)
-
-
-def _scales(raw: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(raw[:, :4]).view(np.float32)
-
-
-def _dots(raw: NDArray[np.uint8], query: NDArray[np.float32]) -> NDArray[np.float32]:
-    return (raw[:, 4:].view(np.int8).astype(np.float32) @ query) * _scales(raw)[:, 0]
-
-
-_COLUMNS: dict[str, type[np.integer[Any]]] = {
-    "row": np.int64,
-    "scope": np.int32,
-    "kind": np.int16,
-    "speaker": np.int32,
-    "valid_from": np.int64,
-    "valid_to": np.int64,
-    "recorded_from": np.int64,
-    "recorded_to": np.int64,
-    "words": np.int32,
-    "flags": np.uint8,
-    "before": np.int32,
-    "after": np.int32,
-    "code_start": np.int64,
-    "code_size": np.int32,
-    "held": np.int32,
-}
-CODE_BYTES = 48
-"""Bytes of one token code."""
-CODES_HELD = 160 * 1024 * 1024
-"""Bytes of token codes that a process holds; those of later memories are read from the store when they are needed."""
-SCOPES_HELD = 256
-"""Scopes asked for whose fitting scope numbers are kept."""
-ELSEWHERE, NONE_YET = -1, -2
-"""Code sizes that are no sizes: the codes are in the store only; the full tier has not read the memory yet."""
+def unpack_many(
+    blobs: Sequence[bytes | None],
+) -> tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return of many what `unpack_words` does of one: how many terms each has, all terms, all counts, the flags."""
+    whole = [blob if blob is not None and len(blob) % 5 == 1 else b"\0" for blob in blobs]
+    raw = np.frombuffer(b"".join(whole), np.uint8)
+    sizes = np.array([len(blob) for blob in whole], np.int64) // 5
+    lengths = np.stack([4 * sizes, sizes, np.ones_like(sizes)], axis=1).ravel()
+    parts = np.repeat(np.tile(np.arange(3, dtype=np.uint8), len(whole)), lengths)
+    return sizes, np.ascontiguousarray(raw[parts == 0]).view(np.uint32), raw[parts == 1], raw[parts == 2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,149 +96,236 @@ class Believed:
     known_at: int | None = None
 
 
+@dataclass(slots=True)
+class Position:
+    """How far an index has followed its store: the last number of each kind that it took in."""
+
+    epoch: int = 0
+    seq: int = 0
+    serial: int = 0
+    erased: int = 0
+    expiry: int = 0
+    rules: int = 0
+
+
 class Index:
-    """What one process knows of one store; safe for several threads through its `lock`."""
+    """What one process knows of one store; safe for several threads through its `lock`.
+
+    Args:
+        ledger: the store.
+        model: the number of the model whose codes are searched, None for none.
+        dimension: of the model's vectors.
+        role: tells of a speaker's name whether it is a role, such as `assistant`, and no person.
+        cache: the folder that the index is saved in, None for not saving it.
+    """
 
     def __init__(
-        self, ledger: Ledger, model: int | None, dimension: int, role: Callable[[str], bool]
+        self,
+        ledger: Ledger,
+        model: int | None,
+        dimension: int,
+        role: Callable[[str], bool],
+        cache: Path | None = None,
     ) -> None:
-        self.lock: threading.RLock = getattr(self, "lock", None) or threading.RLock()
+        self.lock = threading.RLock()
+        self.ledger = ledger
+        self.model = model
         self.dimension = dimension
         self.role = role
-        self.words = Postings()
-        self.pieces = Postings()
-        self.vectors = Vectors(dimension) if model is not None else None
-        self.model = model
-        self.speakers: list[str] = []
-        self.kinds: list[str] = []
-        self.size = 0
-        self._ledger = ledger
-        self._columns: dict[str, NDArray[Any]] = {n: np.zeros(1024, dtype) for n, dtype in _COLUMNS.items()}
-        self._names: dict[str, int] = {}
-        self._kind_codes: dict[str, int] = {}
-        self._scopes: list[Scope | None] = []
-        self._last: dict[int, int] = {}
-        self._fits: dict[tuple[tuple[str, str], ...], NDArray[np.bool_]] = {}
-        self._people: list[bool] = []
-        self._talkers: dict[int, set[int]] = {}
-        self._pooled = np.zeros((0, dimension + 4), np.uint8)
-        self._codes = np.zeros((0, CODE_BYTES), np.uint8)
-        self._codes_used = 0
-        self._held = 0
-        self._fetched: tuple[tuple[int, ...], dict[int, Code]] = ((), {})
         self._seen: object = None
-        self._epoch = ledger.epoch()
-        self._seq = 0
-        self._serial = 0
+        self._saver = None if cache is None else Saver(self, cache)
+        self.clear()
+
+    def clear(self) -> None:
+        """Start anew, knowing nothing."""
+        self.columns = Columns()
+        self.scopes = Scopes()
+        self.words, self.pieces = Postings(), Postings()
+        self.terms, self.tokens = Forward(np.uint32, counted=True), Forward(np.uint16, counted=False)
+        self.vectors = None if self.model is None else Vectors(self.dimension)
+        self.held = Held(self.ledger, self.model or 0, self.dimension, self.columns)
+        self.masks = Masks(self.columns)
+        self.position = Position(epoch=self.ledger.epoch())
+        self._speakers, self._kinds = Names(), Names()
+        self._rules: list[Rule] = []
+        self._talkers: dict[int, set[int]] = {}
+        self._scratch = np.zeros((2, 0), np.uint16)
+
+    @property
+    def size(self) -> int:
+        """How many documents there are."""
+        return len(self.columns)
+
+    @property
+    def speakers(self) -> list[str]:
+        """Names by the numbers of the column `speaker`."""
+        return self._speakers.names
+
+    @property
+    def kinds(self) -> list[str]:
+        """Names by the numbers of the column `kind`."""
+        return self._kinds.names
+
+    def named(self, speakers: Sequence[str], kinds: Sequence[str]) -> None:
+        """Take the names of the columns `speaker` and `kind`, as `saving` found them."""
+        self._speakers, self._kinds = Names(speakers), Names(kinds)
 
     def column(self, name: str) -> NDArray[Any]:
         """Return one column over all documents; a view, to be read under the lock."""
-        return self._columns[name][: self.size]
+        return self.columns[name]
+
+    @contextmanager
+    def scratch(self) -> Generator[tuple[NDArray[np.uint16], NDArray[np.uint16]]]:
+        """Give two arrays (documents,) of small numbers that are all 0; under the lock."""
+        arrays = self._scratch
+        if arrays.shape[1] < self.size:
+            arrays = self._scratch = np.zeros((2, spare(self.size)), np.uint16)
+        try:
+            yield arrays[0, : self.size], arrays[1, : self.size]
+        finally:
+            arrays.fill(0)
+
+    # Following
 
     def follow(self) -> None:
         """Take in whatever any process has committed since the last call; microseconds when nothing has."""
-        token = self._ledger.changed()
+        token = self.ledger.changed()
         if token == self._seen:
             return
+        self.follow_on()
+        if self._saver is not None:
+            self._saver.consider()
+
+    def follow_on(self) -> None:
+        """Do what `follow` does, and save nothing."""
+        token = self.ledger.changed()
         with self.lock:
             if token == self._seen:
                 return
-            if self._ledger.epoch() != self._epoch:
-                self._forget()
+            if self._seen is None and self._saver is not None:
+                self._saver.load()
+            counters = self.ledger.counters()
+            if counters["epoch"] != self.position.epoch:
+                self.clear()
             self._follow_rows()
             self._follow_closings()
-            self._follow_codes()
+            if counters["expiry"] > self.position.expiry:
+                self._follow_expiries()
+            if counters["rules"] != self.position.rules:
+                self._follow_rules(counters["rules"])
+            if counters["serial"] > self.position.serial:
+                self._follow_codes(counters["serial"])
+            if (
+                counters["erased"] > self.position.erased
+            ):  # last: whatever was taken in before it was erased goes
+                self._follow_erased()
             self._seen = token
+
+    def close(self) -> None:
+        """Save what is worth it, and wait until that is done."""
+        if self._saver is not None:
+            self._saver.close()
+
+    def anew(self) -> None:
+        """Start anew from what was saved; what was held in memory lies in the files then."""
+        with self.lock:
+            self.clear()
+            self._seen = None
+            self.follow_on()
+
+    def distrust(self) -> bool:
+        """Hear that what is held makes no sense, and start anew from the store; False if that would change nothing."""
+        if self._saver is None or not self.held.mapped:
+            return False
+        self._saver.distrust()
+        self.anew()
+        return True
 
     def _follow_rows(self) -> None:
         while True:
-            after = int(self._columns["row"][self.size - 1]) if self.size else 0
-            fresh = self._ledger.fresh(after, BULK)
+            after = int(self.columns["row"][-1]) if self.size else 0
+            fresh = self.ledger.fresh(after, BULK)
             if fresh:
-                self._follow_scopes()  # after the rows: whatever scope they are in is there by now
+                self.scopes.extend(
+                    self.ledger.scope_table(after=len(self.scopes) - 1)
+                )  # after the rows: all are there
                 self._append(fresh)
             if len(fresh) < BULK:
                 return
 
-    def _follow_scopes(self) -> None:
-        for number, scope in self._ledger.scope_table(after=len(self._scopes) - 1):
-            self._scopes.extend([None] * (number + 1 - len(self._scopes)))
-            self._people.extend([False] * (number + 1 - len(self._people)))
-            self._scopes[number] = scope
-
     def _append(self, fresh: Sequence[Fresh]) -> None:
         start, end = self.size, self.size + len(fresh)
-        self._reserve(end)
-        columns = self._columns
-        for name in ("row", "scope", "valid_from", "valid_to", "recorded_from", "recorded_to"):
-            columns[name][start:end] = [getattr(item, name) for item in fresh]
-        columns["kind"][start:end] = [_code(item.kind, self._kind_codes, self.kinds) for item in fresh]
-        columns["speaker"][start:end] = [_code(item.speaker, self._names, self.speakers) for item in fresh]
-        unpacked = [unpack_words(item.words or b"") for item in fresh]
-        columns["code_size"][start:end] = NONE_YET
-        columns["flags"][start:end] = [flags for _, _, flags in unpacked]
-        sizes = np.array([len(keys) for keys, _, _ in unpacked])
+        (row, scope, kind, speaker, valid_from, valid_to, recorded_from, recorded_to, words, tokens, _, version,
+         expires, born) = zip(*fresh, strict=True)  # fmt: skip
+        sizes, keys, counts, flags = unpack_many(words)
         docs = np.arange(start, end, dtype=np.int32)
-        counts = np.concatenate([counts for _, counts, _ in unpacked])
-        columns["words"][start:end] = np.bincount(np.repeat(np.arange(len(fresh)), sizes), counts, len(fresh))
-        self.words.add_bulk(np.concatenate([keys for keys, _, _ in unpacked]), np.repeat(docs, sizes), counts)
-        pieces = [
-            np.frombuffer(item.tokens or b"", np.uint16, len(item.tokens or b"") // 2) for item in fresh
-        ]
-        many = np.concatenate(pieces).astype(np.uint32)
-        self.pieces.add_bulk(many, np.repeat(docs, [len(p) for p in pieces]), np.ones(len(many), np.uint8))
-        self._chain(start, end, [item.kind == Kind.TURN and item.version == 1 for item in fresh])
-        self.size = end
+        owners = np.repeat(docs, sizes)
+        length = np.bincount(owners - start, counts, len(fresh)).astype(np.int32)
+        self.columns.extend(
+            {
+                "row": row, "scope": scope, "kind": self._kinds.coded(kind), "speaker": self._speakers.coded(speaker),
+                "valid_from": valid_from, "valid_to": valid_to, "recorded_from": recorded_from,
+                "recorded_to": recorded_to, "born": born, "expires": expires, "words": length,
+                "flags": flags, "before": -1, "after": -1, "code_size": NONE_YET,
+            },
+            len(fresh),
+        )  # fmt: skip
+        self.words.add_bulk(keys, owners, pack_gain(counts, length[owners - start]))
+        self.terms.extend(sizes, keys, counts)
+        blobs = [blob if blob is not None and len(blob) % 2 == 0 else b"" for blob in tokens]
+        many = np.frombuffer(b"".join(blobs), np.uint16)
+        sizes = np.array([len(blob) for blob in blobs], np.int64) // 2
+        self.pieces.add_bulk(many.astype(np.uint32), np.repeat(docs, sizes))
+        self.tokens.extend(sizes, many)
+        self._chain(start, [k == Kind.TURN and v == 1 for k, v in zip(kind, version, strict=True)])
+        if self._rules:
+            self._expire(np.arange(start, end))
 
-    def _chain(self, start: int, end: int, said: list[bool]) -> None:
+    def _chain(self, start: int, said: Sequence[bool]) -> None:
         """Join turns to the one before and after in their session; notes and later versions of a turn stand alone."""
-        before, after = self._columns["before"], self._columns["after"]
-        before[start:end] = -1
-        after[start:end] = -1
-        speakers = self._columns["speaker"]
-        scopes: list[int] = self._columns["scope"][start:end].tolist()
-        for doc, scope in enumerate(scopes, start):
-            named = self._scopes[scope] if scope < len(self._scopes) else None
-            if named is None or not named.session or not said[doc - start]:
-                continue
-            talkers = self._talkers.setdefault(scope, set())
-            if int(speakers[doc]) not in talkers:
-                talkers.add(int(speakers[doc]))
-                self._people[scope] = len(talkers) > 1 and not any(
-                    self.role(self.speakers[t]) for t in talkers
+        scope, before, after = (self.columns[name] for name in ("scope", "before", "after"))
+        turns = start + np.flatnonzero(said)
+        turns = turns[self.scopes.sessions()[scope[turns]]]
+        last = self.scopes.last.all
+        speakers = self.columns["speaker"][turns].tolist()
+        for doc, number, speaker in zip(turns.tolist(), scope[turns].tolist(), speakers, strict=True):
+            talkers = self._talkers.get(number)
+            if talkers is None:
+                talkers = self._talkers[number] = self._talked(number)
+            if speaker not in talkers:
+                talkers.add(speaker)
+                self.scopes.people.all[number] = len(talkers) > 1 and not any(
+                    self.role(self.speakers[one]) for one in talkers
                 )
-            previous = self._last.get(scope)
-            if previous is not None:
+            previous = last[number]
+            if previous >= 0:
                 before[doc] = previous
                 after[previous] = doc
-            self._last[scope] = doc
+            last[number] = doc
 
-    def _reserve(self, end: int) -> None:
-        capacity = len(self._columns["row"])
-        if end > capacity:
-            more = max(end, 2 * capacity) - capacity
-            for name, dtype in _COLUMNS.items():
-                self._columns[name] = np.concatenate([self._columns[name], np.zeros(more, dtype)])
+    def _talked(self, scope: int) -> set[int]:
+        """Return who spoke in a session whose turns are known."""
+        found: set[int] = set()
+        doc = int(self.scopes.last.all[scope])
+        while doc >= 0:
+            found.add(int(self.columns["speaker"][doc]))
+            doc = int(self.columns["before"][doc])
+        return found
 
     def _follow_closings(self) -> None:
-        closed, self._seq = self._ledger.closings(self._seq)
+        closed, self.position.seq = self.ledger.closings(self.position.seq)
         docs = self.docs([row for row, _ in closed])
-        for doc, (_, moment) in zip(docs.tolist(), closed, strict=True):
-            if doc >= 0:
-                self._columns["recorded_to"][doc] = moment
+        known = docs >= 0
+        self.columns["recorded_to"][docs[known]] = np.array([at for _, at in closed], np.int64)[known]
+        self.masks.change(docs[known])
 
-    def _forget(self) -> None:
-        """Start anew: derived data were dropped and are being made again."""
-        model, dimension, role = self.model, self.dimension, self.role
-        self.__init__(self._ledger, model, dimension, role)  # the one way that forgets no field
-
-    def _follow_codes(self) -> None:
+    def _follow_codes(self, newest: int) -> None:
+        """Take in the codes of our model; those that are being made of another one are passed over once."""
         if self.vectors is None or self.model is None:
             return
         while True:
-            found = self._ledger.coded_since(self.model, self._serial, BULK)
+            found = self.ledger.coded_since(self.model, self.position.serial, BULK)
             if found:
-                self._serial = found[-1][0]
                 docs = self.docs([row for _, row, _ in found])
                 if (docs < 0).any():  # added and read since the rows were followed
                     self._follow_rows()
@@ -255,147 +335,163 @@ class Index:
                 known = docs >= 0
                 if known.any():
                     self.vectors.add(docs[known].astype(np.int32), unpack_vectors(blobs)[known])
-                    self._columns["code_size"][docs[known]] = ELSEWHERE
-                    self._hold(docs[known])
+                    self.held.take(docs[known])
+                self.position.serial = found[-1][0]
             if len(found) < BULK:
+                self.position.serial = max(self.position.serial, newest)
                 return
 
-    def _hold(self, docs: NDArray[np.int64]) -> None:
-        rows = self._columns["row"]
-        for start in range(0, len(docs), 1000):
-            if self._codes_used * CODE_BYTES >= CODES_HELD:
-                return
-            part = docs[start : start + 1000].tolist()
-            stored = self._ledger.codes([int(rows[doc]) for doc in part], self.model or 0)
-            for doc in part:
-                code = stored.get(int(rows[doc]))
-                if (
-                    code is not None
-                    and len(code.states) % CODE_BYTES == 0
-                    and len(code.pooled) == self.dimension + 4
-                ):
-                    self._keep(doc, np.frombuffer(code.states, np.uint8).reshape(-1, CODE_BYTES), code.pooled)
+    def _follow_expiries(self) -> None:
+        found = self.ledger.expiries(self.position.expiry)
+        docs = self.docs([row for _, row, _ in found])
+        known = docs >= 0
+        self.columns["expires"][docs[known]] = np.array([at for _, _, at in found], np.int64)[known]
+        self.position.expiry = max([self.position.expiry, *(serial for serial, _, _ in found)])
+        self._expire(docs[known])
+        self.masks.change(docs[known])
 
-    def _keep(self, doc: int, codes: NDArray[np.uint8], pooled: bytes) -> None:
-        if self._held == len(self._pooled):
-            more = np.zeros((max(1024, self._held), self.dimension + 4), np.uint8)
-            self._pooled = np.concatenate([self._pooled, more])
-        self._pooled[self._held] = np.frombuffer(pooled, np.uint8)
-        self._columns["held"][doc] = self._held
-        self._held += 1
-        end = self._codes_used + len(codes)
-        if end > len(self._codes):
-            more = np.zeros((max(1024, end, len(self._codes)), CODE_BYTES), np.uint8)
-            self._codes = np.concatenate([self._codes, more])
-        self._codes[self._codes_used : end] = codes
-        self._columns["code_start"][doc] = self._codes_used
-        self._columns["code_size"][doc] = len(codes)
-        self._codes_used = end
+    def _follow_rules(self, number: int) -> None:
+        self._rules = self.ledger.rules()
+        self.position.rules = number
+        expires = self.columns["expires"]
+        docs = np.flatnonzero(expires != GONE)
+        expires[docs] = FOREVER
+        found = self.ledger.expiries(0)
+        ended = self.docs([row for _, row, _ in found])
+        self.columns["expires"][ended[ended >= 0]] = np.array([at for _, _, at in found], np.int64)[
+            ended >= 0
+        ]
+        self._expire(docs)
+        self.masks.forget()
 
-    def codes(self, docs: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _expire(self, docs: Docs) -> None:
+        """Let documents expire when a retention rule says so, unless they do before."""
+        expires, born, scope = (self.columns[name] for name in ("expires", "born", "scope"))
+        for rule in self._rules:
+            asked = {name: value for name in FIELDS if (value := getattr(rule.scope, name))}
+            fits = self.scopes.fitting(asked)[scope[docs]]
+            if rule.kind:
+                fits &= self.columns["kind"][docs] == self._kinds.codes.get(rule.kind, -1)
+            ruled = docs[fits]
+            expires[ruled] = np.minimum(expires[ruled], born[ruled] + rule.seconds * SECOND)
+
+    def _follow_erased(self) -> None:
+        found = self.ledger.erased(self.position.erased)
+        docs = self.docs([row for _, row in found])
+        docs = docs[docs >= 0]
+        self.position.erased = max([self.position.erased, *(serial for serial, _ in found)])
+        if not len(docs):
+            return
+        gone = np.zeros(self.size, np.bool_)
+        gone[docs] = True
+        self.words.drop(gone)
+        self.pieces.drop(gone)
+        self.terms.drop(docs)
+        self.tokens.drop(docs)
+        if self.vectors is not None:
+            self.vectors.drop(docs)
+        self.held.drop(docs)
+        self._unchain(docs)
+        self.columns["expires"][docs] = GONE
+        for name in ("words", "flags", "speaker"):
+            self.columns[name][docs] = 0
+        self.masks.change(docs)
+        if self._saver is not None:
+            self._saver.spoil()
+
+    def _unchain(self, docs: Docs) -> None:
+        """Take documents out of their sessions: the turns beside them are beside each other then."""
+        before, after, scope = (self.columns[name] for name in ("before", "after", "scope"))
+        last = self.scopes.last.all
+        for doc in docs.tolist():
+            earlier, later = int(before[doc]), int(after[doc])
+            if earlier >= 0:
+                after[earlier] = later
+            if later >= 0:
+                before[later] = earlier
+            elif last[scope[doc]] == doc:
+                last[scope[doc]] = earlier
+            before[doc] = after[doc] = -1
+        for number in np.unique(scope[docs]).tolist():
+            talkers = self._talkers[number] = self._talked(number)
+            self.scopes.people.all[number] = len(talkers) > 1 and not any(
+                self.role(self.speakers[one]) for one in talkers
+            )
+
+    # Asking
+
+    def codes(self, docs: Docs) -> tuple[NDArray[np.uint8], Docs]:
         """Return the token codes of documents, one after the other, and how many each has; `NONE_YET` where none."""
-        sizes = self.column("code_size")[docs].astype(np.int64)
-        away = np.flatnonzero(sizes == ELSEWHERE)
-        if not len(away):
-            held = np.maximum(sizes, 0)
-            starts = np.repeat(self.column("code_start")[docs] - (np.cumsum(held) - held), held)
-            return self._codes[np.arange(int(held.sum())) + starts], sizes
-        stored = self._stored(docs[away])
-        parts: list[NDArray[np.uint8]] = []
-        for place, (doc, size) in enumerate(zip(docs.tolist(), sizes.tolist(), strict=True)):
-            if size == ELSEWHERE:
-                code = stored.get(int(self._columns["row"][doc]))
-                states = code.states if code is not None and len(code.states) % CODE_BYTES == 0 else b""
-                parts.append(np.frombuffer(states, np.uint8).reshape(-1, CODE_BYTES))
-                sizes[place] = len(parts[-1])
-            elif size > 0:
-                start = int(self._columns["code_start"][doc])
-                parts.append(self._codes[start : start + size])
-        return np.concatenate(parts) if parts else np.zeros((0, CODE_BYTES), np.uint8), sizes
+        return self.held.of(docs)
 
-    def cosines(self, docs: NDArray[np.int64], query: NDArray[np.float32]) -> NDArray[np.float32]:
+    def cosines(self, docs: Docs, query: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the cosine of each document's pooled vector with a unit query; NaN where there is none yet."""
-        sizes = self.column("code_size")[docs]
-        found = np.full(len(docs), np.nan, np.float32)
-        held = np.flatnonzero(sizes >= 0)
-        if len(held):
-            found[held] = _dots(self._pooled[self.column("held")[docs[held]]], query)
-        away = np.flatnonzero(sizes == ELSEWHERE)
-        if len(away):
-            stored = self._stored(docs[away])
-            blobs = [
-                stored[row].pooled if row in stored else b""
-                for row in self.column("row")[docs[away]].tolist()
-            ]
-            there = [i for i, blob in enumerate(blobs) if len(blob) == self.dimension + 4]
-            raw = np.frombuffer(b"".join(blobs[i] for i in there), np.uint8)
-            found[away[there]] = _dots(raw.reshape(len(there), self.dimension + 4), query)
+        return self.held.cosines(docs, query)
+
+    def people(self, docs: Docs) -> NDArray[np.float32]:
+        """Return 1 for documents that stand in a session where people talk to each other, else 0."""
+        if not len(self.scopes):
+            return np.zeros(len(docs), np.float32)
+        return self.scopes.people.all[self.columns["scope"][docs]].astype(np.float32)
+
+    def docs(self, rows: Iterable[int]) -> Docs:
+        """Return the document of each row, -1 for rows that the index does not hold."""
+        return self.columns.docs(rows)
+
+    def allowed(self, scope: Mapping[str, str], believed: Believed, now: int) -> NDArray[np.bool_]:
+        """Return the mask of documents that a search may use; scope fields that are not named do not filter."""
+        return self.usable(scope, believed, now).marks()
+
+    def usable(self, scope: Mapping[str, str], believed: Believed, now: int) -> Usable:
+        """Return the documents that a search may use, few by number; call it under the lock.
+
+        Args:
+            scope: scope fields; those that are not named do not filter.
+            believed: what else is asked for.
+            now: the present, in microseconds: what has ended or expired by then is left out.
+        """
+        column = self.columns["scope"]
+        fits = self.scopes.fitting(scope) if scope else None
+        few = np.arange(self.size) if self.size <= FEW else None
+        if fits is not None:
+            few = self.scopes.docs(fits, column, max(FEW, self.size // 16))
+        if few is not None:
+            return Usable.few(few[self._fitting(few, fits, believed, now)], self.columns)
+        if believed.rows is None and believed.as_of is None and believed.known_at is None:
+            key = (tuple(sorted(scope.items())), believed.kinds)
+            found = self.masks.usable(key, lambda docs: self._asked(docs, fits, believed), now)
+        else:
+            found = Usable.many(self._fitting(slice(0, self.size), fits, believed, now), self.columns)
+        if found.count <= FEW:
+            found.numbers()
         return found
 
-    def _stored(self, docs: NDArray[np.int64]) -> dict[int, Code]:
-        rows = tuple(self.column("row")[docs].tolist())
-        if self._fetched[0] != rows:
-            self._fetched = (rows, self._ledger.codes(rows, self.model or 0))
-        return self._fetched[1]
-
-    def people(self, docs: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return 1 for documents that stand in a session where people talk to each other, else 0."""
-        return (
-            np.array(self._people, np.float32)[self.column("scope")[docs]]
-            if self._people
-            else np.zeros(len(docs), np.float32)
-        )
-
-    def docs(self, rows: Iterable[int]) -> NDArray[np.int64]:
-        """Return the document of each row, -1 for rows that the index does not hold."""
-        wanted = np.fromiter(rows, np.int64)
-        held = self.column("row")
-        if not len(held):
-            return np.full(len(wanted), -1)
-        at = np.minimum(np.searchsorted(held, wanted), len(held) - 1)
-        return np.where(held[at] == wanted, at, -1)
-
-    def allowed(self, scope: dict[str, str], believed: Believed, now: int) -> NDArray[np.bool_]:
-        """Return the mask of documents that a search may use; scope fields that are not named do not filter."""
-        mask = self._in_time(believed, now)
-        if scope:
-            mask &= self._fitting(scope)[self.column("scope")]
+    def _asked(
+        self, docs: Docs | slice, fits: NDArray[np.bool_] | None, believed: Believed
+    ) -> NDArray[np.bool_]:
+        """Tell of documents whether scope and kind fit."""
+        scope = self.columns["scope"][docs]
+        mask = np.ones(len(scope), np.bool_) if fits is None else fits[scope]
         if believed.kinds is not None:
-            codes = [code for kind, code in self._kind_codes.items() if kind in believed.kinds]
-            mask &= np.isin(self.column("kind"), codes)
-        if believed.rows is not None:
-            mask &= np.isin(self.column("row"), believed.rows)
+            codes = [code for kind, code in self._kinds.codes.items() if kind in believed.kinds]
+            mask &= np.isin(self.columns["kind"][docs], codes)
         return mask
 
-    def _fitting(self, scope: dict[str, str]) -> NDArray[np.bool_]:
-        """Return by scope number which scopes fit; kept from search to search, and only looked at for new scopes."""
-        key = tuple(sorted(scope.items()))
-        known = self._fits.pop(key, np.zeros(0, np.bool_))
-        if len(known) < len(self._scopes):
-            fresh = self._scopes[len(known) :]
-            more = [one is not None and all(getattr(one, f) == v for f, v in key) for one in fresh]
-            known = np.concatenate([known, np.array(more, np.bool_)])
-        self._fits[key] = known  # last again, so that the first is the one not asked for longest
-        if len(self._fits) > SCOPES_HELD:
-            del self._fits[next(iter(self._fits))]
-        return known
-
-    def _in_time(self, believed: Believed, now: int) -> NDArray[np.bool_]:
+    def _fitting(
+        self, docs: Docs | slice, fits: NDArray[np.bool_] | None, believed: Believed, now: int
+    ) -> NDArray[np.bool_]:
+        """Tell of documents whether a search may use them."""
+        columns = self.columns
+        mask = self._asked(docs, fits, believed)
+        if believed.rows is not None:
+            mask &= np.isin(columns["row"][docs], believed.rows)
         if believed.known_at is None:
-            mask = self.column("recorded_to") == FOREVER
+            mask &= columns["recorded_to"][docs] == FOREVER
         else:
-            known = believed.known_at
-            mask = (self.column("recorded_from") <= known) & (known < self.column("recorded_to"))
+            mask &= columns["recorded_from"][docs] <= believed.known_at
+            mask &= believed.known_at < columns["recorded_to"][docs]
+        mask &= columns["expires"][docs] > now
         if believed.as_of is None:
-            return mask & (self.column("valid_to") > now)
-        return (
-            mask & (self.column("valid_from") <= believed.as_of) & (believed.as_of < self.column("valid_to"))
-        )
-
-
-def _code(name: str, codes: dict[str, int], names: list[str]) -> int:
-    code = codes.get(name)
-    if code is None:
-        code = codes[name] = len(names)
-        names.append(name)
-    return code
+            return mask & (columns["valid_to"][docs] > now)
+        mask &= columns["valid_from"][docs] <= believed.as_of
+        return mask & (believed.as_of < columns["valid_to"][docs])

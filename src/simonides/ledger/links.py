@@ -63,7 +63,7 @@ def connect(batch: Batch, ready: Ready, change: Connect) -> None:
     )
     deed = Deed("link", ready.id, change.reason)
     deed.facts = {"relation": change.relation, "source": source.hex(), "target": target.hex()}
-    _record(batch, (), (edge,), deed)
+    record(batch, (), (edge,), deed)
 
 
 def disconnect(batch: Batch, ready: Ready, change: Disconnect) -> None:
@@ -83,12 +83,15 @@ def disconnect(batch: Batch, ready: Ready, change: Disconnect) -> None:
     if not believed:
         raise InputError(f"link {ready.id.hex()}", "has ended already", "", "There is nothing left to end.")
     kept = [row._replace(valid_to=at) for row in believed if row.valid_from < at]
-    _record(batch, believed, kept, Deed("unlink", ready.id, change.reason, facts={"at": at}))
+    record(batch, believed, kept, Deed("unlink", ready.id, change.reason, facts={"at": at}))
 
 
-def _record(batch: Batch, close: Sequence[Edge], opened: Sequence[Edge], deed: Deed) -> None:
-    at = max((batch.now, *(row.recorded_from for row in close)))
-    version = max((row.version for row in close), default=0)
+def record(batch: Batch, close: Sequence[Edge], opened: Sequence[Edge], deed: Deed) -> None:
+    """Write what of one link stops and begins to be believed, and its event; recorded time never runs backwards."""
+    query = f"""SELECT max(version), max(recorded_from), max(CASE WHEN recorded_to < {FOREVER} THEN recorded_to END)
+        FROM link WHERE id = ?"""
+    version, began, ended = batch.connection.execute(query, (deed.subject,)).fetchone()
+    version, at = version or 0, max(batch.now, began or batch.now, ended or batch.now)
     seq = batch.next_seq
     for row in close:
         batch.connection.execute(

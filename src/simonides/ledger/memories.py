@@ -13,10 +13,11 @@ from simonides.ledger import bitemporal, counters, derived, events, links
 from simonides.ledger.bitemporal import Edit
 from simonides.ledger.counters import whole
 from simonides.ledger.events import Deed
+from simonides.ledger.expiry import expiry, set_expiry
 from simonides.ledger.rows import INSERT_MEMORY, MEMORY, Version, memory_digest, no_memory
 from simonides.ledger.rules import Lexical, Ready
 from simonides.ledger.sql import Connection, Taken
-from simonides.types import Add, Connect, Disconnect, Restore, Retire, Scope, Supersede
+from simonides.types import Add, Connect, Disconnect, Expire, Restore, Retire, Scope, Supersede
 
 _LEXICAL = "INSERT INTO lexical (row, words, tokens) VALUES (?, ?, ?)"
 _JOB = "INSERT INTO job (kind, row, created) VALUES (?, ?, ?)"
@@ -53,6 +54,7 @@ class Batch:
         self._added: list[Version] = []
         self._lexical: list[tuple[int, bytes, bytes]] = []
         self._events: list[events.Entry] = []
+        self._ends: list[tuple[bytes, int, str]] = []
 
     def write(self, ready: Ready) -> None:
         """Write one change that was made ready."""
@@ -67,13 +69,19 @@ class Batch:
             case Retire():
                 self._require_version(ready.id, change.if_version)
                 edit = bitemporal.retire(self._believed(ready.id, ready.at), known(ready.at))
-                self._record(edit, Deed("retire", ready.id, change.reason, facts={"at": ready.at}))
+                self.record(edit, Deed("retire", ready.id, change.reason, facts={"at": ready.at}))
             case Restore():
                 self._restore(ready.id, change)
             case Connect():
                 links.connect(self, ready, change)
             case Disconnect():
                 links.disconnect(self, ready, change)
+            case Expire():
+                if not self.rows("m.id = ?", ready.id):
+                    raise no_memory(ready.id)
+                deed = Deed("expire", ready.id, change.reason)
+                self.set_end(deed, ready.expires, change.action)
+                self.log(deed)
 
     def flush(self) -> None:
         """Send to the database what was gathered."""
@@ -88,11 +96,14 @@ class Batch:
                 raise self._taken(err) from err
             run(_LEXICAL, self._lexical)
             run(_JOB, [(derived.READ, row.row, self.now) for row in self._added])
+            for end in self._ends:
+                set_expiry(self.connection, *end)
         if self._events:
             run(events.INSERT, self._events)
         self._added.clear()
         self._lexical.clear()
         self._events.clear()
+        self._ends.clear()
 
     def log(self, deed: Deed) -> int:
         """Append one event; returns its number."""
@@ -105,13 +116,18 @@ class Batch:
         return entry.seq
 
     @property
+    def head(self) -> bytes:
+        """The digest of the newest event."""
+        return self._head
+
+    @property
     def next_seq(self) -> int:
         """The number that the next event gets."""
         return self._seq + 1
 
     def scope_number(self, scope: Scope) -> int:
         """Return the number of a scope, a new one if it is new."""
-        number = self._scopes.get(scope) or self.new_scopes.get(scope)
+        number = self.new_scopes.get(scope) or self._remembered(scope)
         if number is not None:
             return number
         fields = (scope.user, scope.agent, scope.session, scope.project)
@@ -125,6 +141,21 @@ class Batch:
             number = whole(found[0], "scope")
         self.new_scopes[scope] = number
         return number
+
+    def _remembered(self, scope: Scope) -> int | None:
+        """Return the number that an earlier transaction found, if nobody has erased the scope since."""
+        number = self._scopes.get(scope)
+        query = "SELECT scope FROM scope WHERE scope = ?"
+        if number is None or self.connection.execute(query, (number,)).fetchone() is None:
+            return None
+        self.new_scopes[scope] = number
+        return number
+
+    def set_end(self, deed: Deed, at: int, action: str) -> None:
+        """Give a memory another end; its event will say which one it had, so that this can be undone."""
+        before = expiry(self.connection, deed.subject)
+        set_expiry(self.connection, deed.subject, at, action)
+        deed.facts |= {"expires": at, "action": action, "before": None if before is None else [*before]}
 
     def _add(self, ready: Ready, change: Add) -> None:
         assert ready.lexical is not None
@@ -155,7 +186,11 @@ class Batch:
         self._added.append(row)
         self._lexical.append((row.row, ready.lexical.words, ready.lexical.tokens))
         opened = {"1": memory_digest(row, change.scope)}
-        self.log(Deed("add", ready.id, change.reason, opened, facts={"kind": row.kind}))
+        deed = Deed("add", ready.id, change.reason, opened, facts={"kind": row.kind})
+        if ready.expires != FOREVER:
+            deed.facts |= {"expires": ready.expires, "action": change.on_expiry}
+            self._ends.append((ready.id, ready.expires, change.on_expiry))
+        self.log(deed)
 
     def _supersede(self, ready: Ready, change: Supersede) -> None:
         self._require_version(ready.id, change.if_version)
@@ -171,10 +206,10 @@ class Batch:
         )
         kept = base.row if content.text == base.text else 0
         edit = Edit(edit.close, (*edit.open, bitemporal.Opening(content, kept)))
-        self._record(edit, Deed("supersede", ready.id, change.reason, facts={"at": ready.at}), ready.lexical)
+        self.record(edit, Deed("supersede", ready.id, change.reason, facts={"at": ready.at}), ready.lexical)
 
     def _restore(self, id: bytes, change: Restore) -> None:
-        rows = self._rows("m.id = ?", id)
+        rows = self.rows("m.id = ?", id)
         if not rows:
             raise no_memory(id)
         if change.version is None:
@@ -182,9 +217,9 @@ class Batch:
         else:
             edit = bitemporal.bring_back(rows, change.version)
             deed = Deed("restore", id, change.reason, facts={"version": change.version})
-        self._record(edit, deed)
+        self.record(edit, deed)
 
-    def _record(self, edit: Edit, deed: Deed, lexical: Lexical | None = None) -> None:
+    def record(self, edit: Edit, deed: Deed, lexical: Lexical | None = None) -> None:
         """Write an edit and its event; recorded time never runs backwards for one memory, whatever the clock does."""
         query = f"""SELECT max(version), max(recorded_from), max(CASE WHEN recorded_to < {FOREVER} THEN recorded_to END)
             FROM memory WHERE id = ?"""
@@ -230,8 +265,8 @@ class Batch:
     def _believed(self, id: bytes, at: int | None) -> list[Version]:
         """Return the believed rows that hold at a time or later; those that ended before when there are no others."""
         believed = f"m.id = ? AND m.recorded_to = {FOREVER}"
-        rows = self._rows(f"{believed} AND m.valid_to > ?", id, self.now if at is None else at)
-        rows = rows or self._rows(believed, id)
+        rows = self.rows(f"{believed} AND m.valid_to > ?", id, self.now if at is None else at)
+        rows = rows or self.rows(believed, id)
         if (
             not rows
             and self.connection.execute("SELECT 1 FROM memory WHERE id = ? LIMIT 1", (id,)).fetchone() is None
@@ -245,13 +280,14 @@ class Batch:
             return
         query = f"SELECT version FROM memory WHERE id = ? AND recorded_to = {FOREVER} ORDER BY version DESC"
         believed = [row[0] for row in self.connection.execute(query, (id,)).fetchall()]
-        if version not in believed and self._rows("m.id = ?", id):
+        if version not in believed and self.rows("m.id = ?", id):
             state = f"is at version {believed[0]}" if believed else "has been retired"
             raise Conflict(
                 f"memory {id.hex()}", f"{state}, not at {version}", "", "Read it again and decide anew."
             )
 
-    def _rows(self, condition: str, *values: object) -> list[Version]:
+    def rows(self, condition: str, *values: object) -> list[Version]:
+        """Return the versions of memories (m) for which a condition holds."""
         query = f"SELECT {MEMORY} FROM memory m WHERE {condition} ORDER BY m.version"
         return [Version._make(row) for row in self.connection.execute(query, values).fetchall()]
 
@@ -270,9 +306,7 @@ class Batch:
         return Conflict("memory", "an id is taken already", str(error), way_out)
 
     def _stored(self, row: Version) -> bool:
-        """Tell whether an id was there before; a transaction that a violation has ended answers nothing."""
-        if self.connection.dialect.ends_on_error:
-            return False
+        """Tell whether an id was there before."""
         query = "SELECT 1 FROM memory WHERE id = ? AND row < ?"
         return self.connection.execute(query, (row.id, self._added[0].row)).fetchone() is not None
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simonides.errors import NewerStore, StoreUnusable
+from simonides.ledger.drivers import STANDARD, Driver, FileConnection
 from simonides.ledger.faults import explain
+from simonides.ledger.sql import Connection, SqliteConnection, Taken
 
 APPLICATION_ID = 0x53494D4F
 """The letters SIMO in the header of every file of ours."""
@@ -130,7 +132,7 @@ MIGRATIONS = (
     priority INTEGER NOT NULL DEFAULT 0, due INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
     worker TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'waiting', reason TEXT NOT NULL DEFAULT '',
     created INTEGER NOT NULL DEFAULT 0)""",
-            "CREATE INDEX job_next ON job (kind, state, due)",
+            "CREATE INDEX job_next ON job (kind, state, priority, due)",
             "CREATE INDEX job_row ON job (row) WHERE row IS NOT NULL",
             "INSERT INTO job (kind, row) SELECT 'read', row FROM backlog ORDER BY row",
             "DROP TABLE backlog",
@@ -155,12 +157,12 @@ MIGRATIONS = (
 LATEST = MIGRATIONS[-1].number
 
 
-def version_of(connection: sqlite3.Connection) -> int:
+def version_of(connection: Connection) -> int:
     """Return the schema number of an open file; 0 for an empty one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def identify(connection: sqlite3.Connection, path: str) -> int:
+def identify(connection: Connection, path: str) -> int:
     """Return the schema number of a file that is ours or empty; writes nothing.
 
     Raises:
@@ -180,7 +182,7 @@ def identify(connection: sqlite3.Connection, path: str) -> int:
     return version
 
 
-def pending(path: str | Path) -> tuple[Migration, ...]:
+def pending(path: str | Path, driver: Driver = STANDARD) -> tuple[Migration, ...]:
     """Return the steps that opening the file would take; changes nothing, creates nothing.
 
     Raises:
@@ -189,30 +191,35 @@ def pending(path: str | Path) -> tuple[Migration, ...]:
     """
     if not Path(path).exists():
         return MIGRATIONS
+    if driver.encrypted:
+        with contextlib.closing(driver.connect(str(path), 0)) as connection:
+            return _after(identify(connection, str(path)))
     # Reading a WAL file makes its -wal and -shm; where there is none, `immutable` keeps the folder as it is.
     mode = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
     address = f"{Path(path).absolute().as_uri()}?{mode}"
     try:
-        with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(address, uri=True, factory=SqliteConnection)) as connection:
             version = identify(connection, str(path))
     except sqlite3.Error as err:
         ours = explain(err, str(path), 0)
         if ours is None:
             raise
         raise ours from err
+    return _after(version)
+
+
+def _after(version: int) -> tuple[Migration, ...]:
     return tuple(step for step in MIGRATIONS if step.number > version)
 
 
-def migrate(
-    connection: sqlite3.Connection, path: str, reopen: Callable[[], sqlite3.Connection] | None
-) -> int:
+def migrate(connection: FileConnection, path: str, reopen: Callable[[str], FileConnection] | None) -> int:
     """Bring an open file to the newest schema, one transaction a step; returns the number it had.
 
     A file that holds something already is copied to ``<path>.v<N>.backup`` first, under the write lock, so that of
     two processes that migrate at once the second finds the work done.
 
     Args:
-        reopen: opens a second connection to the same file, for the copy; None for a store in memory.
+        reopen: opens a connection to a file with the same library and key, for the copy; None for a store in memory.
     """
     began = version = identify(connection, path)
     while version < LATEST:
@@ -221,8 +228,8 @@ def migrate(
             version = identify(connection, path)
             if version < LATEST:
                 if version and version == began and reopen is not None:
-                    _back_up(reopen, f"{path}.v{version}.backup")
-                version = _take(connection, MIGRATIONS[version])
+                    _back_up(reopen, path, f"{path}.v{version}.backup")
+                version = _take(connection, path, MIGRATIONS[version])
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -231,22 +238,34 @@ def migrate(
     return began
 
 
-def _take(connection: sqlite3.Connection, step: Migration) -> int:
-    for statement in step.statements:
-        connection.execute(statement)
+def _take(connection: Connection, path: str, step: Migration) -> int:
+    try:
+        for statement in step.statements:
+            connection.execute(statement)
+    except Taken as err:
+        raise StoreUnusable(f"store {path}", "is damaged", str(err), "Copy back a backup.") from err
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {step.number}")
     return step.number
 
 
-def _back_up(reopen: Callable[[], sqlite3.Connection], path: str) -> None:
-    partial = f"{path}.{os.getpid()}.partial"
+def _back_up(reopen: Callable[[str], FileConnection], path: str, backup: str) -> None:
+    partial = (
+        f"{backup}.partial"  # of whoever holds the write lock, so it can only be left of one that was killed
+    )
+    _remove(partial)
     os.close(os.open(partial, os.O_CREAT | os.O_WRONLY, 0o600))
     try:
-        with contextlib.closing(reopen()) as source, contextlib.closing(sqlite3.connect(partial)) as target:
+        with contextlib.closing(reopen(path)) as source, contextlib.closing(reopen(partial)) as target:
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
-        Path(partial).replace(path)
+        Path(partial).replace(backup)
     except BaseException:
-        Path(partial).unlink(missing_ok=True)
+        _remove(partial)
         raise
+
+
+def _remove(path: str) -> None:
+    """Delete a file, and what SQLite has beside it: a journal that is left would be played into the next one."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """A store as plain records and back, without loss; knows the tables, and no file format beyond JSON values.
 
-The first record is a header, then come the versions of memories, those of links, and the log, each in the order in
-which it was written. Derived data are not in it: they are made again.
+The first record is a header, then come the versions of memories, those of links, when memories expire, the rules of
+retention, and the log, each in the order in which it was written. Derived data are not in it: they are made again.
 """
 
 from __future__ import annotations
@@ -13,16 +13,21 @@ from typing import Any
 
 from simonides.clock import FOREVER
 from simonides.errors import InputError
-from simonides.ledger import counters, derived, events, proof
+from simonides.ledger import counters, derived, erase, events, proof, retention
 from simonides.ledger.events import Deed
+from simonides.ledger.expiry import set_expiry
 from simonides.ledger.memories import Batch
 from simonides.ledger.records import (
     Record,
     edge_of,
     entry_of,
     event_record,
+    expiry_of,
+    expiry_record,
     link_record,
     memory_record,
+    rule_of,
+    rule_record,
     version_of,
 )
 from simonides.ledger.rows import (
@@ -46,12 +51,18 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What `undump` took in: versions of memories and of links, events, and versions that were there already."""
+    """What `undump` took in: versions of memories and of links, events; and what it left out.
+
+    Attributes:
+        skipped: versions that were there already.
+        erased: versions left out because they were erased here.
+    """
 
     memories: int = 0
     links: int = 0
     events: int = 0
     skipped: int = 0
+    erased: int = 0
 
 
 def dump(connection: Connection) -> Iterator[dict[str, Json]]:
@@ -63,6 +74,10 @@ def dump(connection: Connection) -> Iterator[dict[str, Json]]:
         yield memory_record(Version._make(columns[: len(Version._fields)]), columns[len(Version._fields) :])
     for columns in _rows(connection, f"SELECT {LINK} FROM link l ORDER BY l.row"):
         yield link_record(Edge._make(columns))
+    for columns in _rows(connection, "SELECT id, at, action FROM expiry ORDER BY id"):
+        yield expiry_record(*columns)
+    for rule in retention.rules(connection):
+        yield rule_record(rule)
     for row in events.entries(connection):
         yield event_record(row)
 
@@ -73,9 +88,11 @@ def undump(
     records: Iterable[Record],
     settings: Settings,
     analyse: Callable[[str], Lexical],
+    *,
+    even_erased: bool = False,
 ) -> Counts:
     """Write records in the transaction of `batch`; see `Ledger.undump`."""
-    taker = Taker(connection, batch, settings, analyse)
+    taker = Taker(connection, batch, settings, analyse, even_erased=even_erased)
     for number, record in enumerate(records, 1):
         try:
             taker.take(record)
@@ -103,6 +120,8 @@ class Taker:
         batch: Batch,
         settings: Settings,
         analyse: Callable[[str], Lexical],
+        *,
+        even_erased: bool = False,
     ) -> None:
         self._connection = connection
         self._batch = batch
@@ -110,9 +129,11 @@ class Taker:
         self._analyse = analyse
         self._began = batch.next_seq
         self._header: Record | None = None
-        self._counts = {"memory": 0, "link": 0, "event": 0, "skipped": 0}
+        self._counts = {"memory": 0, "link": 0, "event": 0, "skipped": 0, "erased": 0}
         self._invented = 0
         self._empty = connection.execute("SELECT 1 FROM memory UNION SELECT 1 FROM event").fetchone() is None
+        self._gone = set[bytes]() if even_erased else erase.erased_ids(connection)
+        self._new: set[bytes] = set()
 
     @property
     def whole(self) -> bool:
@@ -131,12 +152,18 @@ class Taker:
             self._take_memory(record)
         elif kind == "link":
             self._take_link(record)
+        elif kind == "expiry":
+            self._take_expiry(record)
+        elif kind == "retention":
+            self._take_rule(record)
         elif kind == "event":
             if self.whole:
                 self._connection.execute(events.INSERT, entry_of(record))
                 self._counts["event"] += 1
         else:
-            raise InputError("record", "type must be simonides, memory, link or event", kind)
+            raise InputError(
+                "record", "type must be simonides, memory, link, expiry, retention or event", kind
+            )
 
     def finish(self) -> Counts:
         """Number the events and return what was taken in.
@@ -145,6 +172,7 @@ class Taker:
             InputError: the log in the records is not whole, or doesn't fit the rows.
         """
         self._require_ends()
+        self._require_one_truth()
         if self.whole:
             for table in ("memory", "link"):
                 self._connection.execute(f"UPDATE {table} SET opened = -opened, closed = -closed")
@@ -152,12 +180,13 @@ class Taker:
         else:
             self._log_import()
         counts = self._counts
-        return Counts(counts["memory"], counts["link"], counts["event"], counts["skipped"])
+        return Counts(counts["memory"], counts["link"], counts["event"], counts["skipped"], counts["erased"])
 
     def _take_memory(self, record: Record) -> None:
         row, scope = version_of(record, self._settings)
-        if self._skips("memory", row.id):
+        if self._skips("memory", row.id) or self._erased(row.id):
             return
+        self._new.add(row.id)
         opened, closed = self._numbers(record, row.recorded_to)
         row = row._replace(scope=self._batch.scope_number(scope), opened=opened, closed=closed)
         lexical = self._analyse(row.text)
@@ -172,12 +201,29 @@ class Taker:
 
     def _take_link(self, record: Record) -> None:
         row = edge_of(record, self._settings)
-        if self._skips("link", row.id):
+        if self._skips("link", row.id) or self._erased(row.id, row.source, row.target):
             return
         opened, closed = self._numbers(record, row.recorded_to)
         number = counters.draw(self._connection, "link")
         self._connection.execute(INSERT_LINK, (number, *row._replace(opened=opened, closed=closed)[1:]))
         self._counts["link"] += 1
+
+    def _take_expiry(self, record: Record) -> None:
+        """Take the end of a memory, if the memory is new here."""
+        id, at, action = expiry_of(record)
+        if id in self._new:
+            set_expiry(self._connection, id, at, action)
+
+    def _take_rule(self, record: Record) -> None:
+        """Take a rule along with a whole store; another store's rules are not ours."""
+        if self.whole:
+            retention.write_rule(self._connection, rule_of(record))
+
+    def _erased(self, *ids: bytes) -> bool:
+        """Tell whether one of these was erased here, so that what is about it stays out."""
+        gone = not self._gone.isdisjoint(ids)
+        self._counts["erased"] += gone
+        return gone
 
     def _skips(self, table: str, id: bytes) -> bool:
         """Tell whether the store had the id before this import."""
@@ -192,7 +238,11 @@ class Taker:
         if not isinstance(opened, int):
             self._invented += 1
             return -self._invented, None if recorded_to == FOREVER else -self._invented
-        return -opened, -closed if isinstance(closed, int) else None
+        ends = type(closed) is int and closed >= opened
+        if type(opened) is not int or opened < 1 or ends != (recorded_to != FOREVER) or (closed and not ends):
+            rule = "`opened` and `closed` must be numbers of events, `closed` only if it is not believed any more"
+            raise InputError(f"{record.get('type')} {record.get('id')}", rule, repr((opened, closed)))
+        return -opened, -closed if type(closed) is int else None
 
     def _require_ends(self) -> None:
         query = """SELECT hex(l.id) FROM link l WHERE l.opened < 0 AND (
@@ -202,6 +252,15 @@ class Taker:
         if loose is not None:
             rule = "it joins a memory that is not there"
             raise InputError(f"link {loose[0].lower()}", rule, "", "Import the memories with their links.")
+
+    def _require_one_truth(self) -> None:
+        query = """SELECT hex(a.id) FROM memory a JOIN memory b ON b.id = a.id AND b.version <> a.version
+            WHERE a.opened < 0 AND a.recorded_to = ? AND b.recorded_to = ?
+            AND a.valid_from < b.valid_to AND b.valid_from < a.valid_to LIMIT 1"""
+        double = self._connection.execute(query, (FOREVER, FOREVER)).fetchone()
+        if double is not None:
+            rule = "its versions contradict each other about when they hold"
+            raise InputError(f"memory {double[0].lower()}", rule, "", "Export it again.")
 
     def _prove(self) -> None:
         header = self._header

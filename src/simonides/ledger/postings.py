@@ -1,7 +1,8 @@
 """Inverted lists from small-integer keys to documents, growing without rebuilds; knows no text and no ranking.
 
 New documents go to an open tail; a full tail is frozen into a segment, and segments of like size are merged, so that
-a document is copied only about log(n) times. Keys are 32-bit: checksums of terms, or ids of wordpieces.
+a document is copied only about log(n) times. All entries of a document are in one segment. Keys are 32-bit: checksums
+of terms, or ids of wordpieces.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Keys = NDArray[np.uint32]
     Docs = NDArray[np.int32]
-    Counts = NDArray[np.uint8]
+    Counts = NDArray[np.uint16]
+    Places = NDArray[np.int64]
 
 TAIL_ENTRIES = 1 << 12
 """How many entries the open tail takes before it is frozen; sorting so many costs about a third of a millisecond."""
@@ -24,18 +28,21 @@ TAIL_ENTRIES = 1 << 12
 MERGE_RATIO = 4
 """A segment is merged into the one before it unless that one is so many times larger."""
 
+RUN = 32
+"""Lists that are longer than this on average are copied list by list, shorter ones entry by entry."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Entries sorted by key; those of key i lie at ``offsets[i]:offsets[i + 1]``."""
+    """Entries sorted by key; those of key i lie at ``offsets[i]:offsets[i + 1]``. No counts: all are 1."""
 
     keys: Keys
     offsets: NDArray[np.int64]
     docs: Docs
-    counts: Counts
+    counts: Counts | None
 
     @classmethod
-    def of(cls, keys: Keys, docs: Docs, counts: Counts) -> Segment:
+    def of(cls, keys: Keys, docs: Docs, counts: Counts | None) -> Segment:
         """Sort entries into a segment; entries of one key keep their order."""
         order = np.argsort(keys, kind="stable")
         ordered = keys[order]
@@ -44,22 +51,47 @@ class Segment:
             if len(ordered)
             else np.zeros(0, np.int64)
         )
-        return cls(ordered[starts], np.r_[starts, len(ordered)].astype(np.int64), docs[order], counts[order])
+        offsets = np.r_[starts, len(ordered)].astype(np.int64)
+        return cls(ordered[starts], offsets, docs[order], None if counts is None else counts[order])
 
-    def flat(self) -> tuple[Keys, Docs, Counts]:
+    def flat(self) -> tuple[Keys, Docs, Counts | None]:
         """Return the entries with their keys written out."""
         return np.repeat(self.keys, np.diff(self.offsets)), self.docs, self.counts
 
     def followed_by(self, later: Segment) -> Segment:
         """Return one segment of both; of one key, the entries of this one come first."""
-        (keys, docs, counts), (more_keys, more_docs, more_counts) = self.flat(), later.flat()
-        return Segment.of(
-            np.concatenate([keys, more_keys]),
-            np.concatenate([docs, more_docs]),
-            np.concatenate([counts, more_counts]),
-        )
+        keys = np.union1d(self.keys, later.keys)
+        mine, theirs = np.searchsorted(keys, self.keys), np.searchsorted(keys, later.keys)
+        sizes, my_sizes, their_sizes = (np.zeros(len(keys), np.int64) for _ in range(3))
+        my_sizes[mine], their_sizes[theirs] = np.diff(self.offsets), np.diff(later.offsets)
+        sizes = my_sizes + their_sizes
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        # Where the entries of each key of either segment go: both are sorted by key already.
+        first = np.repeat((offsets[:-1] - _before(my_sizes))[mine], np.diff(self.offsets))
+        second = np.repeat((offsets[:-1] + my_sizes - _before(their_sizes))[theirs], np.diff(later.offsets))
+        first += np.arange(len(first))
+        second += np.arange(len(second))
+        docs = np.empty(len(first) + len(second), np.int32)
+        docs[first], docs[second] = self.docs, later.docs
+        counts = None
+        if self.counts is not None or later.counts is not None:
+            counts = np.ones(len(docs), np.uint16)
+            counts[first] = 1 if self.counts is None else self.counts
+            counts[second] = 1 if later.counts is None else later.counts
+        return Segment(keys, offsets, docs, counts)
 
-    def places(self, keys: Keys) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def without(self, gone: NDArray[np.bool_]) -> Segment:
+        """Return a segment without the entries of documents that are marked; itself if it has none of them."""
+        kept = ~gone[self.docs]
+        if kept.all():
+            return self
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])[self.offsets]
+        there = np.diff(before) > 0
+        offsets = np.r_[before[:-1][there], before[-1]]
+        counts = None if self.counts is None else self.counts[kept]
+        return Segment(self.keys[there], offsets, self.docs[kept], counts)
+
+    def places(self, keys: Keys) -> tuple[Places, Places]:
         """Return where the entries of each key start, and how many there are (0 for unknown keys)."""
         if not len(self.keys):
             none = np.zeros(len(keys), np.int64)
@@ -69,56 +101,105 @@ class Segment:
         return self.offsets[at], np.where(known, self.offsets[at + 1] - self.offsets[at], 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one segment holds of some keys: entries of key i lie at ``bounds[i]:bounds[i + 1]``."""
+
+    bounds: Places
+    docs: Docs
+    counts: Counts | None
+
+    def of(self, first: int, last: int) -> tuple[Docs, Counts | None]:
+        """Return the documents and counts of keys from `first` up to `last`, the latter left out."""
+        part = slice(int(self.bounds[first]), int(self.bounds[last]))
+        return self.docs[part], None if self.counts is None else self.counts[part]
+
+
 class Postings:
     """All lists of one kind. Not thread-safe: whoever owns it holds a lock."""
 
-    def __init__(self) -> None:
-        self._segments: list[Segment] = []
-        self._tail: list[tuple[Keys, int, Counts | None]] = []
+    def __init__(self, segments: Sequence[Segment] = ()) -> None:
+        self._segments = list(segments)
+        self._tail: list[tuple[Keys, Docs, Counts | None]] = []
         self._tail_entries = 0
         self._open: Segment | None = None
 
     def add(self, doc: int, keys: Keys, counts: Counts | None = None) -> None:
         """Add one document under each of its keys; `counts` default to 1."""
-        self._tail.append((keys, doc, counts))
+        self.add_bulk(keys, np.full(len(keys), doc, np.int32), counts)
+
+    def add_bulk(self, keys: Keys, docs: Docs, counts: Counts | None = None) -> None:
+        """Add many entries at once; all those of a document must come in one call."""
+        if not len(keys):
+            return
+        if len(keys) >= TAIL_ENTRIES:
+            self._freeze()
+            self._push(Segment.of(keys, docs, counts))
+            return
+        self._tail.append((keys, docs, counts))
         self._tail_entries += len(keys)
         self._open = None
         if self._tail_entries >= TAIL_ENTRIES:
             self._freeze()
 
-    def add_bulk(self, keys: Keys, docs: Docs, counts: Counts) -> None:
-        """Add many entries at once; much faster than one document after the other."""
-        self._freeze()
-        if len(keys):
-            self._push(Segment.of(keys, docs, counts))
-
     def find(self, keys: Keys) -> tuple[NDArray[np.int32], Docs, Counts]:
         """Return all entries of the keys: the position of the key in `keys`, the document, the count."""
-        found = [_gather(segment, keys) for segment in self._all()]
-        if len(found) == 1:
-            return found[0]
+        found = self.lists(keys)
         if not found:
-            return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8)
-        which, docs, counts = zip(*found, strict=True)
-        return np.concatenate(which), np.concatenate(docs), np.concatenate(counts)
+            return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint16)
+        place = np.arange(len(keys), dtype=np.int32)
+        which = [np.repeat(place, np.diff(one.bounds)) for one in found]
+        counts = [np.ones(len(one.docs), np.uint16) if one.counts is None else one.counts for one in found]
+        return np.concatenate(which), np.concatenate([one.docs for one in found]), np.concatenate(counts)
+
+    def sizes(self, keys: Keys) -> Places:
+        """Return how many documents each key has."""
+        total = np.zeros(len(keys), np.int64)
+        for segment in self.segments():
+            total += segment.places(keys)[1]
+        return total
+
+    def lists(self, keys: Keys) -> list[Found]:
+        """Return what each segment holds of the keys, in the order of the segments."""
+        return [_gather(segment, keys) for segment in self.segments()]
+
+    def drop(self, gone: NDArray[np.bool_]) -> None:
+        """Leave out the documents that are marked: (documents,) mask."""
+        self._freeze()
+        self._segments = [left for one in self._segments if len((left := one.without(gone)).docs)]
+
+    def whole(self) -> Segment:
+        """Merge everything into one segment and return it."""
+        self._freeze()
+        while len(self._segments) > 1:
+            self._merge()
+        return self._segments[0] if self._segments else Segment.of(*_NOTHING, None)
 
     def bytes(self) -> int:
         """Return how much memory the lists take."""
-        return sum(s.keys.nbytes + s.offsets.nbytes + s.docs.nbytes + s.counts.nbytes for s in self._all())
+        return sum(
+            s.keys.nbytes + s.offsets.nbytes + s.docs.nbytes + (0 if s.counts is None else s.counts.nbytes)
+            for s in self.segments()
+        )
 
-    def _all(self) -> list[Segment]:
+    def segments(self) -> list[Segment]:
+        """Return all segments, the open one too."""
         if self._tail and self._open is None:
             self._open = self._tail_segment()
         return [*self._segments, self._open] if self._open is not None else self._segments
 
     def _tail_segment(self) -> Segment:
-        keys = np.concatenate([keys for keys, _, _ in self._tail]).astype(np.uint32, copy=False)
-        sizes = [len(keys) for keys, _, _ in self._tail]
-        docs = np.repeat(np.array([doc for _, doc, _ in self._tail], np.int32), sizes)
-        counts = [
-            np.ones(len(keys), np.uint8) if counts is None else counts for keys, _, counts in self._tail
+        keys, docs, counts = zip(*self._tail, strict=True)
+        counted = any(part is not None for part in counts)
+        many = [
+            np.ones(len(key), np.uint16) if part is None else part
+            for key, part in zip(keys, counts, strict=True)
         ]
-        return Segment.of(keys, docs, np.concatenate(counts))
+        return Segment.of(
+            np.concatenate(keys).astype(np.uint32, copy=False),
+            np.concatenate(docs),
+            np.concatenate(many) if counted else None,
+        )
 
     def _freeze(self) -> None:
         if self._tail:
@@ -131,14 +212,33 @@ class Postings:
         while len(self._segments) > 1 and len(self._segments[-2].docs) < MERGE_RATIO * len(
             self._segments[-1].docs
         ):
-            last, before = self._segments.pop(), self._segments.pop()
-            self._segments.append(before.followed_by(last))
+            self._merge()
+
+    def _merge(self) -> None:
+        last, before = self._segments.pop(), self._segments.pop()
+        self._segments.append(before.followed_by(last))
 
 
-def _gather(segment: Segment, keys: Keys) -> tuple[NDArray[np.int32], Docs, Counts]:
+_NOTHING = np.zeros(0, np.uint32), np.zeros(0, np.int32)
+
+
+def _before(sizes: Places) -> Places:
+    return np.cumsum(sizes) - sizes
+
+
+def _gather(segment: Segment, keys: Keys) -> Found:
     starts, sizes = segment.places(keys)
-    total = int(sizes.sum())
-    which = np.repeat(np.arange(len(keys), dtype=np.int32), sizes)
-    ends = np.cumsum(sizes)
-    at = np.arange(total) + np.repeat(starts - (ends - sizes), sizes)
-    return which, segment.docs[at], segment.counts[at]
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    total = int(bounds[-1])
+    if not total:
+        return Found(bounds, segment.docs[:0], None if segment.counts is None else segment.counts[:0])
+    if total > RUN * len(keys):
+        held = np.flatnonzero(sizes)
+        spans = [slice(start, start + size) for start, size in zip(
+            starts[held].tolist(), sizes[held].tolist(), strict=True
+        )]  # fmt: skip
+        docs = np.concatenate([segment.docs[span] for span in spans])
+        counts = segment.counts
+        return Found(bounds, docs, None if counts is None else np.concatenate([counts[s] for s in spans]))
+    at = np.arange(total) + np.repeat(starts - bounds[:-1], sizes)
+    return Found(bounds, segment.docs[at], None if segment.counts is None else segment.counts[at])

@@ -68,6 +68,7 @@ def _all_problems(connection: Connection, broken: list[str]) -> Iterator[str]:
     yield from _memory_problems(connection)
     yield from _link_problems(connection)
     yield from _missing_rows(connection)
+    yield from _blanked(connection)
 
 
 def _memory_problems(connection: Connection) -> Iterator[str]:
@@ -122,6 +123,14 @@ def _missing_rows(connection: Connection) -> Iterator[str]:
         said_opened, said_closed = events.deeds_of(payload)
         if len(said_opened) != opened or len(said_closed) != closed:
             yield f"event {seq}: what it wrote about {subject.hex()} is not there"
+
+
+def _blanked(connection: Connection) -> Iterator[str]:
+    """Look for events whose payload is gone although nothing says that what they are about was erased."""
+    query = """SELECT e.seq FROM event e WHERE e.payload IS NULL AND NOT EXISTS (
+        SELECT 1 FROM event x WHERE x.subject = e.subject AND x.verb = 'erase' AND x.seq > e.seq) ORDER BY e.seq"""
+    for (seq,) in _rows(connection, query):
+        yield f"event {seq}: its payload is gone, but no event says that what it is about was erased"
 
 
 def _rows(connection: Connection, query: str) -> Iterator[tuple[Any, ...]]:

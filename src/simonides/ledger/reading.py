@@ -9,12 +9,15 @@ from simonides.clock import FOREVER, parse_id
 from simonides.errors import InputError, NotFound
 from simonides.ledger import filters
 from simonides.ledger.derived import READ
+from simonides.ledger.expiry import KEPT
+from simonides.ledger.postgres.conditions import to_sql as in_postgresql
 from simonides.ledger.rows import SCOPED, Fresh, memory_of, moment_sql, no_memory
 from simonides.ledger.rules import checked_count
 from simonides.ledger.sql import Connection, numbers
 from simonides.types import Memory, Scope
 
 _FROM = "FROM memory m JOIN scope s ON s.scope = m.scope"
+_CAN_EXPIRE = "SELECT EXISTS (SELECT 1 FROM expiry), EXISTS (SELECT 1 FROM retention)"
 _FEWEST_DIGITS = 4
 
 
@@ -50,10 +53,14 @@ def get(connection: Connection, id: bytes, moment: Moment) -> Memory:
         NotFound: no such memory, or nothing of it holds then.
     """
     condition, values = moment.sql("m")
-    query = f"SELECT {SCOPED} {_FROM} WHERE m.id = ? AND {condition} ORDER BY m.valid_from LIMIT 1"
-    row = connection.execute(query, (id, *values)).fetchone()
+    query = f"SELECT {SCOPED} {_FROM} WHERE m.id = ? AND {condition}"
+    shown = f"{query} AND {KEPT} ORDER BY m.valid_from LIMIT 1"
+    row = connection.execute(shown, (id, *values, moment.now, moment.now)).fetchone()
     if row is not None:
         return memory_of(row)
+    if connection.execute(query, (id, *values)).fetchone() is not None:
+        way_out = "`history` shows it until upkeep; `expire` gives it another end, unless a rule ended it."
+        raise NotFound(f"memory {id.hex()}", "has expired", "", way_out)
     if connection.execute("SELECT 1 FROM memory WHERE id = ? LIMIT 1", (id,)).fetchone() is None:
         raise no_memory(id)
     rule = "has ended" if moment.as_of is None and moment.known_at is None else "says nothing about that time"
@@ -67,6 +74,11 @@ def listed(connection: Connection, page: Page, moment: Moment) -> list[Memory]:
     limit = checked_count(page.limit, "limit")
     condition, values = moment.sql("m")
     conditions, parameters = [condition], list[object](values)
+    if any(
+        connection.execute(_CAN_EXPIRE).fetchone()
+    ):  # asked of every memory of a scope, it takes as long as the rest
+        conditions.append(KEPT)
+        parameters += [moment.now, moment.now]
     if moment.as_of is None:
         earlier, more = moment.sql("e")
         conditions.append(
@@ -74,7 +86,7 @@ def listed(connection: Connection, page: Page, moment: Moment) -> list[Memory]:
             (SELECT 1 FROM memory e WHERE e.id = m.id AND e.valid_from < m.valid_from AND {earlier}))"""
         )
         parameters += [moment.now, *more]
-    for part, given in (_scoped(page.scopes), _kinds(page.kinds), _filtered(page.where)):
+    for part, given in (_scoped(page.scopes), _kinds(page.kinds), _filtered(connection, page.where)):
         if part:
             conditions.append(part)
             parameters += given
@@ -103,9 +115,16 @@ def load(connection: Connection, rows: Sequence[int]) -> dict[int, Memory]:
     return {row[0]: memory_of(row) for row in connection.execute(query, (numbers(rows),)).fetchall()}
 
 
+def kept(connection: Connection, rows: Sequence[int], now: int) -> dict[int, Memory]:
+    """Return the versions in rows, by row; rows that are gone or have expired are left out."""
+    query = f"SELECT {SCOPED} {_FROM} WHERE m.row IN (SELECT value FROM json_each(?)) AND {KEPT}"
+    found = connection.execute(query, (numbers(rows), now, now)).fetchall()
+    return {row[0]: memory_of(row) for row in found}
+
+
 def rows_where(connection: Connection, where: filters.Node, scopes: Sequence[int] | None) -> list[int]:
     """Return the rows of all versions whose metadata satisfy a filter, ascending."""
-    condition, parameters = filters.to_sql(where, "m.metadata")
+    condition, parameters = _filtered(connection, where)
     if scopes is not None:
         condition += " AND m.scope IN (SELECT value FROM json_each(?))"
         parameters.append(numbers(scopes))
@@ -162,7 +181,8 @@ def scope_table(connection: Connection, after: int) -> list[tuple[int, Scope]]:
 def fresh(connection: Connection, after_row: int, limit: int) -> list[Fresh]:
     """Return versions with a row greater than `after_row`, in row order."""
     query = f"""SELECT m.row, m.scope, m.kind, m.speaker, m.valid_from, m.valid_to, m.recorded_from, m.recorded_to,
-        x.words, x.tokens, length(m.text), m.version, coalesce(y.at, {FOREVER})
+        x.words, x.tokens, length(m.text), m.version, coalesce(y.at, {FOREVER}), CASE WHEN m.version = 1
+            THEN m.recorded_from ELSE (SELECT b.recorded_from FROM memory b WHERE b.id = m.id AND b.version = 1) END
         FROM memory m LEFT JOIN lexical x ON x.row = m.row LEFT JOIN expiry y ON y.id = m.id
         WHERE m.row > ? ORDER BY m.row LIMIT ?"""
     return list(map(Fresh._make, connection.execute(query, (after_row, limit)).fetchall()))
@@ -236,5 +256,8 @@ def _kinds(kinds: tuple[str, ...] | None) -> tuple[str, list[object]]:
     return f"m.kind IN ({', '.join('?' * len(kinds))})", list(kinds)
 
 
-def _filtered(where: filters.Node | None) -> tuple[str, list[object]]:
-    return ("", []) if where is None else filters.to_sql(where, "m.metadata")
+def _filtered(connection: Connection, where: filters.Node | None) -> tuple[str, list[object]]:
+    if where is None:
+        return "", []
+    to_sql = in_postgresql if connection.dialect.name == "postgresql" else filters.to_sql
+    return to_sql(where, "m.metadata")

@@ -14,6 +14,7 @@ from simonides.ledger.canonical import checked_object, decode, encode
 from simonides.ledger.events import Entry
 from simonides.ledger.rows import Edge, Version, source_of
 from simonides.ledger.rules import (
+    checked_action,
     checked_count,
     checked_name,
     checked_number,
@@ -23,7 +24,7 @@ from simonides.ledger.rules import (
     checked_text,
 )
 from simonides.settings import Settings
-from simonides.types import Json, Scope
+from simonides.types import Json, Rule, Scope
 
 _SCOPE = ("user", "agent", "session", "project")
 _OPTIONAL = ("metadata", "attributes", "source")
@@ -92,6 +93,25 @@ def event_record(row: Entry) -> dict[str, Json]:
     return record
 
 
+def expiry_record(id: bytes, at: int, action: str) -> dict[str, Json]:
+    """Return the record of when a memory expires; null for never."""
+    return {"type": "expiry", "id": id.hex(), "at": _moment(at), "action": action}
+
+
+def rule_record(rule: Rule) -> dict[str, Json]:
+    """Return the record of a rule of retention."""
+    return {
+        "type": "retention",
+        "rule": rule.rule,
+        "kind": rule.kind,
+        "scope": {name: value for name in _SCOPE if (value := getattr(rule.scope, name))},
+        "seconds": rule.seconds,
+        "action": rule.action,
+        "reason": rule.reason,
+        "created": None if rule.created is None else rule.created.isoformat(),
+    }
+
+
 def _clocks(row: Version | Edge) -> dict[str, Json]:
     return {
         "valid": [_moment(row.valid_from), _moment(row.valid_to)],
@@ -156,6 +176,26 @@ def edge_of(record: Record, settings: Settings) -> Edge:
         actor=checked_name(record.get("actor", ""), "actor"),
         opened=0,
         closed=None,
+    )
+
+
+def expiry_of(record: Record) -> tuple[bytes, int, str]:
+    """Return id, time and action of when a memory expires."""
+    at = record["at"]
+    when = FOREVER if at is None else micros(parse_time(at, "at"))
+    return parse_id(record["id"]), when, checked_action(record["action"])
+
+
+def rule_of(record: Record) -> Rule:
+    """Return a rule of retention."""
+    return Rule(
+        seconds=checked_count(record["seconds"], "seconds"),
+        action=checked_action(record["action"]),
+        kind=checked_name(record.get("kind", ""), "kind"),
+        scope=checked_scope(Scope(**record.get("scope", {}))),
+        reason=checked_name(record.get("reason", ""), "reason"),
+        rule=checked_count(record["rule"], "rule"),
+        created=parse_time(record["created"], "created"),
     )
 
 

@@ -61,7 +61,8 @@ class Edge(NamedTuple):
 class Fresh(NamedTuple):
     """One version as an index in memory needs it; times in microseconds, `length` in characters.
 
-    `words` and `tokens` are None while a `reindex` is under way; `expires` is when the memory is to be gone.
+    `words` and `tokens` are None while a `reindex` is under way; `expires` is when the memory is to be gone,
+    `born` when its first version was written: what retention rules count from.
     """
 
     row: int
@@ -77,6 +78,7 @@ class Fresh(NamedTuple):
     length: int
     version: int
     expires: int = FOREVER
+    born: int = 0
 
 
 MEMORY = ", ".join(f"m.{name}" for name in Version._fields)

@@ -10,11 +10,25 @@ from simonides.clock import FOREVER, micros, parse_id
 from simonides.errors import InputError, TextError, TimeError, UnknownName
 from simonides.ledger.canonical import checked_object, checked_string, encode
 from simonides.settings import Settings
-from simonides.types import Add, Change, Connect, Disconnect, Kind, Restore, Retire, Scope, Source, Supersede
+from simonides.types import (
+    Add,
+    Change,
+    Connect,
+    Disconnect,
+    Expire,
+    Kind,
+    Restore,
+    Retire,
+    Scope,
+    Source,
+    Supersede,
+)
 
 LONGEST_NAME = 512
 """Characters that a scope field, a speaker, a relation or an actor may have."""
 MODALITIES = ("asserted", "hypothetical", "asked", "agent")
+ACTIONS = ("retire", "erase")
+"""What upkeep can do with a memory that has expired."""
 _kinds = {str(kind) for kind in Kind}
 
 
@@ -33,6 +47,7 @@ class Ready:
     Attributes:
         at: start in microseconds, None for *correct it for all of its time*.
         until: end in microseconds.
+        expires: when nothing but the history shows it any more, in microseconds.
         metadata: canonical JSON; empty text for the empty object.
     """
 
@@ -44,6 +59,7 @@ class Ready:
     attributes: str | None = None
     source: str | None = None
     lexical: Lexical | None = None
+    expires: int = FOREVER
 
 
 def known_kinds() -> tuple[str, ...]:
@@ -85,6 +101,9 @@ def prepare(change: Change, settings: Settings, analyse: Callable[[str], Lexical
             return Ready(change, parse_id(change.id))
         case Connect():
             return _prepare_connect(change, settings)
+        case Expire():
+            checked_name(change.reason, "reason", longest=settings.max_text_bytes)
+            return Ready(change, parse_id(change.id), expires=_expiry(change.at, change.action))
     raise InputError("change", "must be one of the change types of simonides.types", repr(change))
 
 
@@ -184,7 +203,20 @@ def _prepare_add(change: Add, settings: Settings, analyse: Callable[[str], Lexic
         attributes=checked_object(change.attributes, "attributes", settings.max_text_bytes),
         source=checked_source(change.source) if change.source is not None else None,
         lexical=analyse(text),
+        expires=_expiry(change.expires, change.on_expiry),
     )
+
+
+def checked_action(action: object, subject: str = "action") -> str:
+    """Return what upkeep is to do with a memory that has expired."""
+    if action not in ACTIONS:
+        raise UnknownName(subject, str(action), ACTIONS)
+    return str(action)
+
+
+def _expiry(at: datetime | None, action: object) -> int:
+    checked_action(action, "on_expiry")
+    return FOREVER if at is None else _moment(at, "expires")
 
 
 def _prepare_supersede(change: Supersede, settings: Settings, analyse: Callable[[str], Lexical]) -> Ready:

@@ -33,16 +33,14 @@ class Dialect:
     Attributes:
         name: ``sqlite`` or ``postgresql``.
         skip_locked: ends a SELECT so that two claimants never get the same rows; empty where there is one writer.
-        ends_on_error: whether a statement that fails ends its transaction.
     """
 
     name: str
     skip_locked: str = ""
-    ends_on_error: bool = False
 
 
 SQLITE = Dialect("sqlite")
-POSTGRESQL = Dialect("postgresql", " FOR UPDATE SKIP LOCKED", ends_on_error=True)
+POSTGRESQL = Dialect("postgresql", " FOR UPDATE SKIP LOCKED")
 
 
 class Cursor(Protocol):

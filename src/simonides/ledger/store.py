@@ -12,29 +12,67 @@ from pathlib import Path
 
 from simonides.clock import Clock, micros, parse_id
 from simonides.errors import SimonidesError
-from simonides.ledger import check, counters, derived, events, filters, links, portable, proof, reading
+from simonides.ledger import (
+    counters,
+    derived,
+    erase,
+    events,
+    filters,
+    links,
+    mending,
+    opening,
+    portable,
+    proof,
+    reading,
+    remains,
+    retention,
+    undo,
+    upkeep,
+)
+from simonides.ledger.calls import Book
 from simonides.ledger.check import Finding
-from simonides.ledger.db import Database
 from simonides.ledger.derived import Code
+from simonides.ledger.drivers import STANDARD, Driver
+from simonides.ledger.jobs import Queue
 from simonides.ledger.memories import Batch
+from simonides.ledger.mending import Damage
+from simonides.ledger.once import Once, require_new
 from simonides.ledger.portable import Counts
 from simonides.ledger.proof import Verification
 from simonides.ledger.reading import Moment, Page
 from simonides.ledger.rows import Fresh
-from simonides.ledger.rules import Lexical, checked_kinds, checked_name, prepare
+from simonides.ledger.rules import Lexical, checked_count, checked_kinds, checked_name, prepare
+from simonides.ledger.selection import Selection
+from simonides.ledger.staging import Staging
+from simonides.ledger.upkeep import Manner, Writer
 from simonides.settings import Settings
-from simonides.types import Change, Event, Json, Link, Memory, Scope
+from simonides.types import (
+    Change,
+    Erasure,
+    Event,
+    Json,
+    Link,
+    Memory,
+    Progress,
+    Rule,
+    Scope,
+    Undone,
+    Upkeep,
+)
 
 _AT_ONCE = 2000
 """Rows analysed in one transaction while words are made again."""
 
 
 class Ledger:
-    """One SQLite file of memories; thread-safe, and any number of processes may open the same file.
+    """One SQLite file of memories, or a tenant's in PostgreSQL; for any number of threads and processes at once.
 
     Attributes:
-        path: the file, or ``:memory:``.
+        path: the file, ``:memory:``, or the address of the server without its password.
         database: the connections, for those who need a transaction of their own.
+        jobs: the work that is still to be done.
+        calls: the model calls that left the machine.
+        staging: the codes of a model that is to take the place of the one that is served.
     """
 
     def __init__(
@@ -45,12 +83,14 @@ class Ledger:
         settings: Settings,
         analyse: Callable[[str], Lexical],
         tracer: Callable[[str], None] | None = None,
+        driver: Driver = STANDARD,
     ) -> None:
         """Open the file; make it when it is missing and migrate it when it is old.
 
         Args:
             analyse: makes the words of a text; called before the write lock is taken.
             tracer: is given every SQL statement, with its values.
+            driver: opens the connections to the file; an `encrypted.Vault` encrypts it.
 
         Raises:
             StoreUnusable: the path is a directory, another program's file, not writable, damaged ...
@@ -61,14 +101,27 @@ class Ledger:
         self._settings = settings
         self._analyse = analyse
         self._scopes: dict[Scope, int] = {}
-        self.database = Database(path, settings, tracer)
+        self.database = opening.opened(path, settings, tracer, driver)
         self.path = self.database.path
+        self.jobs = Queue(self.database, self._now)
+        self.calls = Book(self.database, self._now)
+        self.staging = Staging(self.database, self._now)
 
-    def apply(self, changes: Sequence[Change], *, actor: str = "", plan: bool = False) -> tuple[int, ...]:
+    def apply(
+        self,
+        changes: Sequence[Change],
+        *,
+        actor: str = "",
+        plan: bool = False,
+        analysed: Mapping[str, Lexical] | None = None,
+        once: Once | None = None,
+    ) -> tuple[int, ...]:
         """Commit all changes in one transaction, or none; return the numbers of their events.
 
         Args:
             plan: do everything but the commit, to see whether it would work; returns nothing then.
+            analysed: the words of texts that were analysed elsewhere; other texts are analysed here.
+            once: refuse memories (Conflict) that share a field of metadata with one written since a look.
 
         Raises:
             InputError: a change breaks a rule; its place is in the error's notes when there are several.
@@ -77,10 +130,17 @@ class Ledger:
             StoreError: the store could not do it.
         """
         checked_name(actor, "actor")
-        ready = [_placed(place, changes, self._prepare) for place in range(len(changes))]
+        known = analysed or {}
+
+        def prepared(change: Change) -> object:
+            return prepare(change, self._settings, lambda text: known.get(text) or self._analyse(text))
+
+        ready = [_placed(place, changes, prepared) for place in range(len(changes))]
         if not ready:
             return ()
         with self.database.writing(keep=not plan) as connection:
+            if once is not None:
+                require_new(connection, changes, once)
             several = len(ready) > 1
             batch = Batch(connection, now=self._now(), actor=actor, scopes=self._scopes, several=several)
             for place in range(len(ready)):
@@ -133,6 +193,11 @@ class Ledger:
         """Return the whole id of the memory or link whose id ends in these digits (at least 4)."""
         with self.database.reading() as connection:
             return reading.expand(connection, text)
+
+    def shown(self, rows: Sequence[int]) -> dict[int, Memory]:
+        """Return the versions in rows, by row, as `load`, without those that have expired."""
+        with self.database.reading() as connection:
+            return reading.kept(connection, rows, self._now())
 
     def existing(self, ids: Iterable[str]) -> set[str]:
         """Return those ids that memories have already, ended or not."""
@@ -246,12 +311,14 @@ class Ledger:
     def model_id(self, identity: Mapping[str, Json], *, create: bool) -> int:
         """Return the number that stands for a model in this store; 0 when it is new here and `create` is false.
 
+        It is 0 too where the store only reads: whoever writes gives the numbers.
+
         Raises:
             ModelMismatch: the store holds codes of another model.
         """
         with self.database.reading() as connection:
             number = derived.find_model(connection, identity)
-        if number or not create:
+        if number or not create or self.database.read_only:
             return number
         with self.database.writing() as connection:
             return derived.make_model(connection, identity)
@@ -261,24 +328,53 @@ class Ledger:
         with self.database.reading() as connection:
             return derived.model_identity(connection)
 
-    def drop_derived(self, what: str, *, progress: Callable[[int], object] | None = None) -> int:
+    def served(self) -> int:
+        """Return the number of the model whose codes are served, 0 without codes; takes microseconds."""
+        with self.database.reading() as connection:
+            return derived.served(connection)
+
+    def progress(self, ids: Iterable[str]) -> builtins.list[Progress]:
+        """Return how far the derived work of memories and links is.
+
+        Raises:
+            NotFound: there is none of an id.
+        """
+        with self.database.reading() as connection:
+            return [derived.progress(connection, parse_id(id)) for id in ids]
+
+    def damage(self, *, codes: bool = True) -> Damage:
+        """Count the derived data that are missing or damaged; `codes` is false where there is no full tier."""
+        with self.database.reading() as connection:
+            return mending.damage(connection, codes=codes)
+
+    def mend(self, *, codes: bool = True, progress: Callable[[int], object] | None = None) -> Damage:
+        """Make the words that are missing or damaged, and put the codes that are into the backlog."""
+        with self.database.writing() as connection:
+            found = mending.mend(connection, self._now(), codes=codes)
+        self.fill_words(progress=progress)
+        return found
+
+    def drop_derived(
+        self, what: str, *, model: int = 0, progress: Callable[[int], object] | None = None
+    ) -> int:
         """Make derived data again: ``codes`` go to the backlog, ``lexical`` is analysed now, ``all`` is both.
 
-        Returns how many rows it concerns. Interrupted while it analyses, `check` names the rest, and calling
-        `fill_words` finishes the work.
+        The codes that are made now will be those of `model`; 0 is whichever comes first. Returns how many rows it
+        concerns. Interrupted while it analyses, the rest keep the words they had.
         """
         with self.database.writing() as connection:
-            concerned = derived.drop(connection, what)
+            concerned = derived.drop(connection, what, model)
         if what != "codes":
-            self.fill_words(progress=progress)
+            self.fill_words(anew=True, progress=progress)
         return concerned
 
-    def fill_words(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Analyse the texts that have no words, in small transactions; returns how many there were."""
+    def fill_words(self, *, anew: bool = False, progress: Callable[[int], object] | None = None) -> int:
+        """Analyse the texts that have no words, or all `anew`, in small transactions; returns how many there were."""
+        read = derived.texts if anew else derived.wordless
         done = last = 0
         while True:
             with self.database.reading() as connection:
-                rows = derived.wordless(connection, last, _AT_ONCE)
+                rows = read(connection, last, _AT_ONCE)
             if not rows:
                 break
             analysed = [(row, self._analyse(text)) for row, text in rows]
@@ -330,47 +426,112 @@ class Ledger:
         with self.database.reading() as connection:
             return events.read(connection, after, limit, subject)
 
-    def verify(self) -> Verification:
-        """Compute the chain of the log again and compare every version with the hash in its event."""
+    def verify(self, erasure: Erasure | None = None) -> Verification:
+        """Compute the chain of the log again, compare every version with the hash in its event, and check a receipt."""
         with self.database.snapshot() as connection:
-            return proof.verify(connection)
+            found = proof.verify(connection)
+            if erasure is None:
+                return found
+            problems = (*found.problems, *erase.problems(connection, erasure))
+        return Verification(found.events, found.head, problems)
+
+    def undo(self, seq: int, *, reason: str = "undone", actor: str = "", plan: bool = False) -> Undone:
+        """Undo the set of changes to which an event belongs; see `ledger.undo.undo` for what stands in its way."""
+        checked_name(actor, "actor")
+        with self.database.writing(keep=not plan) as connection:
+            batch = Batch(connection, now=self._now(), actor=actor, several=True)
+            done = undo.undo(batch, checked_count(seq, "event"), reason=reason)
+        return undo.planned(done) if plan else done
+
+    def erase(
+        self, selection: Selection, manner: Manner | None = None, *, actor: str = "", plan: bool = False
+    ) -> Erasure:
+        """Erase for good, in one transaction over every table, and clean the file; see docs/erasing.md.
+
+        Raises:
+            NotFound: nothing fits. InputError: the selection says nothing, or takes everything without saying so.
+        """
+        return upkeep.erase_chosen(self._writer(actor), selection, manner or Manner(), plan=plan)
+
+    def upkeep(self, *, actor: str = "", plan: bool = False, full: bool = False) -> Upkeep:
+        """Retire or erase what has expired, and finish what earlier erasures left pending."""
+        return upkeep.upkeep(self._writer(actor), plan=plan, full=full)
+
+    def erased_origins(self) -> Callable[[str], bool]:
+        """Return what tells whether something that an importer would bring in was erased here."""
+        with self.database.reading() as connection:
+            return erase.erased_origins(connection)
+
+    def pending(self) -> tuple[str, ...]:
+        """Return what earlier erasures have left to do: ``pages`` and ``log``."""
+        return remains.pending(self.database)
+
+    def rules(self) -> builtins.list[Rule]:
+        """Return the rules of retention; what is older than one says (`Fresh.born`) is hidden, whatever its own end."""
+        with self.database.reading() as connection:
+            return retention.rules(connection)
+
+    def add_rule(self, rule: Rule, *, actor: str = "") -> int:
+        """Write a rule of retention; return its number."""
+        with self.database.writing() as connection:
+            batch = self._writer(actor).batch(connection)
+            number = retention.add_rule(batch, rule)
+            batch.flush()
+        return number
+
+    def drop_rule(self, number: int, *, actor: str = "") -> None:
+        """Delete a rule of retention; NotFound if there is none of this number."""
+        with self.database.writing() as connection:
+            batch = self._writer(actor).batch(connection)
+            retention.drop_rule(batch, number)
+            batch.flush()
 
     def dump(self) -> Iterator[dict[str, Json]]:
         """Iterate over records that hold everything but derived data, as of one moment."""
         with self.database.snapshot() as connection:
             yield from portable.dump(connection)
 
-    def undump(self, records: Iterable[Mapping[str, Json]], *, actor: str = "", plan: bool = False) -> Counts:
+    def undump(
+        self,
+        records: Iterable[Mapping[str, Json]],
+        *,
+        actor: str = "",
+        plan: bool = False,
+        even_erased: bool = False,
+    ) -> Counts:
         """Take in what `dump` gave, in one transaction: all of it into an empty store, else what is missing by id.
 
         An empty store becomes the same store, its log included. Otherwise memories and links whose ids are new come
-        with all their versions and their times, and the log says that they were imported.
+        with all their versions and their times, and the log says that they were imported. What was erased here stays
+        out, unless `even_erased` says otherwise.
 
         Raises:
             InputError: a record is not one of ours, or the log in the records doesn't fit the memories.
         """
         checked_name(actor, "actor")
         with self.database.writing(keep=not plan) as connection:
-            batch = Batch(connection, now=self._now(), actor=actor)
-            return portable.undump(connection, batch, records, self._settings, self._analyse)
+            batch = Batch(connection, now=self._now(), actor=actor, several=True)
+            return portable.undump(
+                connection, batch, records, self._settings, self._analyse, even_erased=even_erased
+            )
 
     def check(self) -> builtins.list[Finding]:
         """Return what `doctor` prints: each thing that was looked at, whether it is well, and the fix."""
-        return check.check(self.database)
+        return opening.check(self.database)
 
     def sizes(self) -> dict[str, int]:
         """Return how many memories, versions, links, events, scopes and rows in the backlog there are, and bytes."""
         with self.database.reading() as connection:
             found = reading.sizes(connection, self._now())
-        found["bytes"] = check.file_bytes(self.database)
+        found["bytes"] = opening.size(self.database)
         return found
 
     def close(self) -> None:
         """Close all connections; closing twice is fine."""
         self.database.close()
 
-    def _prepare(self, change: Change) -> object:
-        return prepare(change, self._settings, self._analyse)
+    def _writer(self, actor: str) -> Writer:
+        return Writer(self.database, self._now(), checked_name(actor, "actor"))
 
     def _now(self) -> int:
         return micros(self._clock.now())

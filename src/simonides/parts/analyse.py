@@ -88,6 +88,11 @@ def words(text: str) -> list[str]:
     return found
 
 
+def unspaced(character: str) -> bool:
+    """Tell whether a character is of a script that is written without spaces between words."""
+    return _UNSPACED.match(character) is not None
+
+
 def _split(word: str) -> list[str]:
     parts: list[str] = []
     at = 0

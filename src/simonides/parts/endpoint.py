@@ -1,10 +1,14 @@
-"""Ask an endpoint that speaks the OpenAI embeddings protocol; knows no store. Texts go to that host and to no other."""
+"""Ask an endpoint that speaks the OpenAI embeddings protocol; knows no store. Texts go to that host and to no other.
+
+Every request that leaves, a repeated one too, is told to a `Meter`, which may refuse it beforehand.
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -33,6 +37,42 @@ LONGEST_PAUSE_SECONDS = 30.0
 TIMEOUT_SECONDS = 60.0
 AGAIN = (408, 429, 500, 502, 503, 504)
 """Answers after which the same request may succeed."""
+TOKEN_CHARACTERS = 4
+"""Characters that count as a token where the endpoint doesn't say how many it read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request that left, or is about to.
+
+    Attributes:
+        purpose: ``memory`` (texts to keep), ``question`` or ``dimension`` (one word, to learn its size).
+        tokens: that it sent: as the endpoint says, else estimated from the characters.
+        detail: the rule that failed, or a remark; never what was sent or answered.
+    """
+
+    purpose: str
+    model: str
+    tokens: int
+    seconds: float = 0.0
+    ok: bool = True
+    detail: str = ""
+
+
+class Meter(Protocol):
+    """Whoever counts requests."""
+
+    def allow(self, sent: Sent) -> None:
+        """Let a request leave.
+
+        Raises:
+            BudgetSpent: it must not.
+        """
+        ...
+
+    def note(self, sent: Sent) -> None:
+        """Take down a request that left."""
+        ...
 
 
 class Endpoint:
@@ -43,10 +83,19 @@ class Endpoint:
         url: the endpoint with or without ``/embeddings`` at its end.
         key: sent as a bearer token when it is not empty; never stored, logged or shown.
         sleep: what waits between tries.
+        meter: is asked before each request and told after it.
+        dimension: of the vectors, where it is known; else the endpoint is asked for it once.
     """
 
     def __init__(
-        self, model: str, url: str, key: str = "", *, sleep: Callable[[float], None] = time.sleep
+        self,
+        model: str,
+        url: str,
+        key: str = "",
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        meter: Meter | None = None,
+        dimension: int = 0,
     ) -> None:
         if not model:
             raise InputError(
@@ -68,16 +117,22 @@ class Endpoint:
         self._url = url.rstrip("/").removesuffix("/embeddings") + "/embeddings"
         self._key = key
         self._sleep = sleep
-        self._dimension = 0
+        self._meter = meter
+        self._dimension = dimension
+
+    def metered(self, meter: Meter) -> None:
+        """Let a meter count, unless one does already."""
+        self._meter = self._meter or meter
 
     def identity(self) -> Mapping[str, Json]:
         """Return name, host and dimension; the dimension is asked for once.
 
         Raises:
             ModelMissing: the endpoint does not answer, or refuses.
+            BudgetSpent: its meter doesn't let the question out.
         """
         if not self._dimension:
-            self._vectors(["dimension"])
+            self._vectors(["dimension"], "dimension")
         return {
             "name": f"openai:{self.model}",
             "revision": self.host,
@@ -90,11 +145,17 @@ class Endpoint:
         """Return the pooled vector of each text; several requests where there are many."""
         found: list[States] = []
         for batch in _batches([text[:TEXT_CHARACTERS] for _, text in texts]):
-            found += pooled_only(self._vectors(batch))
+            found += pooled_only(self._vectors(batch, "memory"))
         return found
 
-    def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        answer = self._post({"model": self.model, "input": list(texts), "encoding_format": "float"})
+    def ask(self, question: str) -> States:
+        """Return the pooled vector of a question."""
+        return pooled_only(self._vectors([question[:TEXT_CHARACTERS]], "question"))[0]
+
+    def _vectors(self, texts: Sequence[str], purpose: str) -> NDArray[np.float32]:
+        guess = sum(map(len, texts)) // TOKEN_CHARACTERS + len(texts)
+        sent = Sent(purpose, f"openai:{self.model}", guess)
+        answer = self._post({"model": self.model, "input": list(texts), "encoding_format": "float"}, sent)
         try:
             rows = sorted(json.loads(answer)["data"], key=lambda item: item["index"])
             vectors = np.array([row["embedding"] for row in rows], np.float32)
@@ -107,36 +168,54 @@ class Endpoint:
             or not np.isfinite(vectors).all()
         ):
             raise self._failed("answered with other vectors than asked for", str(vectors.shape))
-        if self._dimension and vectors.shape[1] != self._dimension:
-            raise self._failed(f"changed its dimension from {self._dimension}", str(vectors.shape[1]))
+        known = self._dimension
+        if known and vectors.shape[1] != known and padded(vectors.shape[1]) != known:
+            raise self._failed(f"changed its dimension from {known}", str(vectors.shape[1]))
         self._dimension = vectors.shape[1]
         return vectors
 
-    def _post(self, body: Mapping[str, Json]) -> bytes:
+    def _post(self, body: Mapping[str, Json], sent: Sent) -> bytes:
+        """Send a request until it is answered and return the answer; each try is asked for and told."""
         from http.client import HTTPException
         from urllib.error import HTTPError, URLError
+
+        request = self._request(body)
+        pause = PAUSE_SECONDS
+        for left in range(TRIES - 1, -1, -1):
+            if self._meter is not None:
+                self._meter.allow(sent)
+            begun = time.perf_counter()
+            try:
+                with _open(request) as answer:
+                    told = answer.read()
+            except HTTPError as err:
+                with err:
+                    self._note(sent, begun, f"answered {err.code}")
+                    if err.code not in AGAIN or not left:
+                        raise self._refused(err) from err
+                    pause = max(pause, _told_to_wait(err))
+            except (URLError, HTTPException, OSError) as err:
+                self._note(sent, begun, "does not answer")
+                if not left:
+                    raise self._failed("does not answer", getattr(err, "reason", err)) from err
+            else:
+                self._note(replace(sent, tokens=_tokens(told) or sent.tokens), begun)
+                return told
+            self._sleep(min(pause, LONGEST_PAUSE_SECONDS))
+            pause *= 2
+        raise AssertionError("each last try returns or raises")
+
+    def _request(self, body: Mapping[str, Json]) -> Request:
         from urllib.request import Request
 
         headers = {"Content-Type": "application/json", "User-Agent": "simonides"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        request = Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310
-        pause = PAUSE_SECONDS
-        for left in range(TRIES - 1, -1, -1):
-            try:
-                with _open(request) as answer:
-                    return answer.read()
-            except HTTPError as err:
-                with err:
-                    if err.code not in AGAIN or not left:
-                        raise self._refused(err) from err
-                    pause = max(pause, _told_to_wait(err))
-            except (URLError, HTTPException, OSError) as err:
-                if not left:
-                    raise self._failed("does not answer", getattr(err, "reason", err)) from err
-            self._sleep(min(pause, LONGEST_PAUSE_SECONDS))
-            pause *= 2
-        raise AssertionError("each last try returns or raises")
+        return Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310
+
+    def _note(self, sent: Sent, begun: float, wrong: str = "") -> None:
+        if self._meter is not None:
+            self._meter.note(replace(sent, seconds=time.perf_counter() - begun, ok=not wrong, detail=wrong))
 
     def _refused(self, err: HTTPError) -> ModelMissing:
         if err.code in (401, 403):
@@ -165,6 +244,14 @@ def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
         characters += len(text)
     if batch:
         yield batch
+
+
+def _tokens(answer: bytes) -> int:
+    """Return how many tokens an answer says that the endpoint read, 0 where it doesn't say."""
+    try:
+        return max(0, int(json.loads(answer)["usage"]["prompt_tokens"]))
+    except (ValueError, KeyError, TypeError):
+        return 0
 
 
 def _open(request: Request) -> HTTPResponse:

@@ -9,13 +9,14 @@ from typing import Any, TypeVar, cast
 
 from simonides.clock import new_id, parse_time, utc, zone_name
 from simonides.errors import InputError, UnknownName
+from simonides.parts.lifecycle import ending
 from simonides.types import Add, Kind, Scope, Source
 
 T = TypeVar("T")
 
 FIELDS = (
     "text", "kind", "speaker", "at", "user", "agent", "session", "project", "metadata", "source", "until",
-    "confidence", "importance", "attributes", "reason",
+    "confidence", "importance", "attributes", "reason", "ttl", "expires", "on_expiry",
 )  # fmt: skip
 
 
@@ -40,6 +41,9 @@ def adding(row: Mapping[str, object], now: datetime) -> Add:
     at = _time(given.pop("at", now), "at")
     if "until" in given:
         given["until"] = utc(_time(given["until"], "until"), "until")
+    if "expires" in given or "ttl" in given:
+        expires = _time(given["expires"], "expires") if "expires" in given else None
+        given["expires"] = ending(now, expires, given.pop("ttl", None))
     if isinstance(given.get("source"), str):
         given["source"] = Source(name=given["source"])
     scope = Scope(**{name: given.pop(name, "") for name in ("user", "agent", "session", "project")})

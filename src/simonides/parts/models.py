@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from simonides.parts.embed import Reader, States
+    from simonides.parts.endpoint import Meter
     from simonides.settings import Settings
     from simonides.types import Json
 
 OPENAI, LIBRARY = "openai:", "st:"
 """How names begin that stand for an endpoint's models, and for those of sentence-transformers."""
+AUTO, SHIPPED = "auto", "minilm"
+"""The name that leaves the choice to the store, and the model of a store that has made none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +164,35 @@ def fetch(
         raise ModelMissing(err.subject, err.rule, err.value, way_out) from err
 
 
-def identity(settings: Settings, reader: Reader | None, *, folder: Path | None = None) -> Mapping[str, Json]:
-    """Return what makes the vectors of the chosen model comparable, without loading it where that can be told."""
+def identity(
+    settings: Settings,
+    reader: Reader | None,
+    *,
+    folder: Path | None = None,
+    meter: Meter | None = None,
+    dimension: int = 0,
+) -> Mapping[str, Json]:
+    """Return what makes the vectors of the chosen model comparable, without loading it where that can be told.
+
+    Args:
+        meter: counts what an endpoint is asked.
+        dimension: of its vectors, where that is known and it needn't be asked.
+    """
     if reader is not None:
         return reader.identity()
-    if settings.model == "minilm":
+    if settings.model in (AUTO, SHIPPED):
         return embed.identity()
     if settings.model.startswith((OPENAI, LIBRARY)):
-        return open_reader(settings).identity()
+        return open_reader(settings, meter=meter, dimension=dimension).identity()
     model = _known(settings.model)
     _installed(model, folder)
     return e5.identity(model.name, model.files[0].kept[1])
 
 
-def open_reader(settings: Settings, *, folder: Path | None = None) -> Reader:
-    """Return the model that the settings name, loaded.
+def open_reader(
+    settings: Settings, *, folder: Path | None = None, meter: Meter | None = None, dimension: int = 0
+) -> Reader:
+    """Return the model that the settings name, loaded; `meter` and `dimension` as for `identity`.
 
     Raises:
         UnknownName: nothing has that name.
@@ -183,10 +200,11 @@ def open_reader(settings: Settings, *, folder: Path | None = None) -> Reader:
         ModelMissing: it, or the package that runs it, is not here; or the endpoint does not answer.
     """
     name = settings.model
-    if name == "minilm":
+    if name in (AUTO, SHIPPED):
         return embed.MiniLM(settings.threads)
     if name.startswith(OPENAI):
-        return Endpoint(name.removeprefix(OPENAI), settings.endpoint, settings.endpoint_key)
+        name, url, key = name.removeprefix(OPENAI), settings.endpoint, settings.endpoint_key
+        return Endpoint(name, url, key, meter=meter, dimension=dimension)
     if name.startswith(LIBRARY):
         return SentenceReader(name.removeprefix(LIBRARY))
     model = _known(name)
@@ -195,6 +213,11 @@ def open_reader(settings: Settings, *, folder: Path | None = None) -> Reader:
     if name == "multilingual":
         return e5.open_onnx(known, place / model.files[0].file, place / "tokenizer.json", settings.threads)
     return e5.open_packed(known, place / model.files[0].kept[0], settings.threads)
+
+
+def known(name: str) -> bool:
+    """Tell whether a name is one that `open_reader` may have a model for."""
+    return name.startswith((OPENAI, LIBRARY)) or any(model.name == name for model in _KNOWN)
 
 
 def read_question(reader: Reader, question: str) -> States:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simonides.clock import micros
+from simonides.errors import BudgetSpent, ModelMismatch
 from simonides.parts import fuse, signals
 from simonides.parts.models import read_question
 from simonides.parts.query import Question, read
@@ -69,11 +70,16 @@ class Recall:
         self._states: OrderedDict[str, States] = OrderedDict()
         self._lock = Lock()
 
+    @property
+    def index(self) -> Index:
+        """What it searches; to be read under its lock."""
+        return self._index
+
     def ask(self, query: str, scope: dict[str, str], believed: Believed, now: datetime) -> Ranked:
         """Return the candidates for a query, best first."""
         started = time.perf_counter()
         question, found = self.measure(query, scope, believed, now)
-        ranked = self._rank(question, found)
+        ranked = self.rank(question, found)
         return replace(ranked, took={**found.took, "all": (time.perf_counter() - started) * 1000})
 
     def measure(
@@ -83,14 +89,29 @@ class Recall:
         started = time.perf_counter()
         question = read(query, now)
         self._index.follow()
-        states = (
-            self._read(query[:READ]) if self._index.vectors is not None and len(self._index.vectors) else None
-        )
+        states = self.states(query)
         reading = (time.perf_counter() - started) * 1000
         with self._index.lock:
-            allowed = self._index.allowed(scope, believed, micros(now))
-            found = retrieve(self._index, question, allowed, states, meaning=self._settings.meaning != "off")
+            usable = self._index.usable(scope, believed, micros(now))
+            meaning = self._settings.meaning != "off"
+            try:
+                found = retrieve(self._index, question, usable, states, meaning=meaning)
+            except (IndexError, ValueError):  # a damaged cache, found out: the store is well
+                if not self._index.distrust():
+                    raise
+                usable = self._index.usable(scope, believed, micros(now))
+                found = retrieve(self._index, question, usable, states, meaning=meaning)
         return question, replace(found, took={"question": reading, **found.took})
+
+    def close(self) -> None:
+        """Save the index if that is worth it, and wait for it."""
+        self._index.close()
+
+    def states(self, query: str) -> States | None:
+        """Return what the full tier makes of a query; None where it is off or has read no memory yet."""
+        if self._index.vectors is None or not len(self._index.vectors):
+            return None
+        return self._read(query[:READ])
 
     def _tier(self, found: Candidates) -> str:
         if self._settings.meaning == "off":
@@ -106,14 +127,21 @@ class Recall:
             if query in self._states:
                 self._states.move_to_end(query)
                 return self._states[query]
-        states = read_question(self._reader, query)
+        try:
+            states = read_question(self._reader, query)
+        except (
+            BudgetSpent,
+            ModelMismatch,
+        ):  # words and the instant tier answer; `explain` and `doctor` say so
+            return None
         with self._lock:
             self._states[query] = states
             if len(self._states) > REMEMBERED:
                 self._states.popitem(last=False)
         return states
 
-    def _rank(self, question: Question, found: Candidates) -> Ranked:
+    def rank(self, question: Question, found: Candidates) -> Ranked:
+        """Return candidates as measured in order, with what their places come from."""
         weights = self._fusion or fuse.fusion(f"{self._settings.fusion}-{self._tier(found)}")
         took = found.took
         threshold = weights.threshold if self._settings.gate < 0 else self._settings.gate

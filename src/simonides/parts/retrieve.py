@@ -1,7 +1,8 @@
 """Ask every channel, gather the candidates and measure them; knows no weights, no gate and writes nothing.
 
-Scope, kinds, filters and both clocks come first, as a mask: what they leave out is never a candidate. A scope that is
-small enough is measured whole; in a larger one the union of what each channel proposes is measured.
+Scope, kinds, filters and both clocks come first: what they leave out is never a candidate. A scope that is small
+enough is measured whole; in a larger one the union of what each channel proposes is measured. Few documents are
+scored by what each of them holds, many by the lists of the question's words (`parts.tally`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simonides.ledger.index import ASKS, NONE_YET
-from simonides.parts import analyse, codes, static
+from simonides.parts import analyse, codes, static, tally
 from simonides.parts.query import Question, is_assistant, is_user, named_speakers
 from simonides.parts.signals import Measured
 
@@ -21,19 +22,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from simonides.ledger.index import Index
+    from simonides.ledger.masks import Usable
     from simonides.parts.embed import States
 
     Floats = NDArray[np.float32]
+    Docs = NDArray[np.int64]
 
-K1, B = 1.0, 0.6
-"""BM25: how fast repeats stop counting, and how much length counts; between what chat (.8, .2) and long answers
-(1.2, .75) like."""
 WHOLE = 1500
 """Scopes of at most so many memories are measured whole."""
 PROPOSED = 160
 """Memories that each channel proposes in a larger scope."""
-SAMPLED = 16
-"""Every how many-th score is looked at to tell what the best ones are above."""
+NEAREST = 4 * PROPOSED
+"""Vectors that are nearest by their short codes, of which the nearest by their exact ones are proposed."""
 STOP_WEIGHT = 0.05
 """What a question's stop words count in the full tier, against 1 to 10 of a word that carries meaning."""
 DAY = 86_400_000_000
@@ -41,20 +41,35 @@ DAY = 86_400_000_000
 
 @dataclass(slots=True)
 class Channels:
-    """What the channels found, over all documents of the index; kept for `explain`."""
+    """What the channels say of some documents.
 
+    Attributes:
+        docs: which, ascending.
+        words, coverage, static: what each channel says of them.
+        weights: how much each of the question's pieces counts.
+        took: milliseconds by step.
+    """
+
+    docs: Docs
     words: Floats
     coverage: Floats
     static: Floats
     weights: dict[int, float]
-    took: dict[str, float] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict[str, float])
+
+    def at(self, values: Floats, docs: Docs) -> Floats:
+        """Return the values of documents, 0 for -1; all others must be among `docs`."""
+        if not len(self.docs):
+            return np.zeros(len(docs), np.float32)
+        place = np.minimum(np.searchsorted(self.docs, docs), len(self.docs) - 1)
+        return np.where(docs >= 0, values[place], 0).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """The documents that were measured, with what was measured."""
 
-    docs: NDArray[np.int64]
+    docs: Docs
     rows: NDArray[np.int64]
     measured: Measured
     considered: int
@@ -62,30 +77,28 @@ class Candidates:
 
 
 def retrieve(
-    index: Index, question: Question, allowed: NDArray[np.bool_], read: States | None, *, meaning: bool = True
+    index: Index, question: Question, usable: Usable, read: States | None, *, meaning: bool = True
 ) -> Candidates:
-    """Return the candidates for a question among the allowed documents; call it under the index's lock.
+    """Return the candidates for a question among the usable documents; call it under the index's lock.
 
     Args:
         index: the columns and lists of the store.
         question: the question as read.
-        allowed: (documents,) mask.
+        usable: the documents that may be used.
         read: the question's token states, None where the full tier is off.
         meaning: False leaves the instant tier out too.
     """
-    clock = _Watch()
-    considered = int(np.count_nonzero(allowed))
-    channels = Channels(*bm25(index, question.terms, allowed), np.zeros(index.size, np.float32), {})
-    clock.lap(channels.took, "words")
-    if meaning:
-        channels.static, weights, _ = static.similar(question.pieces, index.pieces, allowed)
-        channels.weights = dict(zip(question.pieces, weights.tolist(), strict=True))
-    clock.lap(channels.took, "static")
-    docs = propose(index, channels, allowed, considered, read)
+    likes = static.Likes.of(question.pieces if meaning else ())
+    if usable.docs is not None:
+        channels = score_few(index, question, likes, usable.docs, usable)
+        clock = _Watch()
+        docs = propose(index, channels, usable, read)
+    else:
+        channels, docs, clock = score_many(index, question, likes, usable, read)
     clock.lap(channels.took, "candidates")
-    measured = measure(index, question, channels, docs, allowed, read)
+    measured = measure(index, question, channels, docs, usable, read)
     clock.lap(channels.took, "measure")
-    return Candidates(docs, index.column("row")[docs], measured, considered, channels.took)
+    return Candidates(docs, index.column("row")[docs], measured, usable.count, channels.took)
 
 
 class _Watch:
@@ -94,75 +107,84 @@ class _Watch:
 
     def lap(self, took: dict[str, float], name: str) -> None:
         now = time.perf_counter()
-        took[name] = (now - self._last) * 1000
+        took[name] = took.get(name, 0.0) + (now - self._last) * 1000
         self._last = now
 
 
-def bm25(index: Index, terms: tuple[int, ...], allowed: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Return BM25 over the question's summed term weight, and the share of that weight found, for all documents."""
-    scores, coverage = np.zeros(index.size, np.float32), np.zeros(index.size, np.float32)
-    keys = np.array(terms, np.uint32)
-    which, docs, counts = index.words.find(keys)
-    inside = allowed[docs]
-    which, docs, counts = which[inside], docs[inside], counts[inside]
-    many = max(1, int(np.count_nonzero(allowed)))
-    found = np.bincount(which, minlength=len(keys))
-    weights = np.log1p((many - found + 0.5) / (found + 0.5)).astype(np.float32)
-    total = float(weights.sum())
-    if not total or not len(docs):
-        return scores, coverage
-    lengths = index.column("words")
-    mean = max(1.0, float(lengths[allowed].mean()))
-    often = counts.astype(np.float32)
-    gain = often * (K1 + 1) / (often + K1 * (1 - B + B * lengths[docs] / mean))
-    for i, weight in enumerate(weights / total):
-        mine = which == i
-        scores[docs[mine]] += weight * gain[mine]
-        coverage[docs[mine]] += weight
-    return scores, coverage
+def score_few(index: Index, question: Question, likes: static.Likes, docs: Docs, usable: Usable) -> Channels:
+    """Return what the channels say of all usable documents, by what each of them holds."""
+    clock, took = _Watch(), dict[str, float]()
+    keys = np.array(question.terms, np.uint32)
+    held = tally.held_terms(index, keys, docs)
+    terms = tally.Terms.of(keys, np.bincount(held[0], minlength=len(keys)), usable)
+    words, coverage = tally.score_terms(index, terms, docs, held)
+    clock.lap(took, "words")
+    likeness, counts = likes.of_documents(index.tokens, docs)
+    weights = tally.weigh(counts, max(1, usable.count))
+    scores = likes.mean(likeness, weights)
+    clock.lap(took, "static")
+    return Channels(docs, words, coverage, scores, _by_piece(likes, weights), took)
 
 
-def propose(
-    index: Index, channels: Channels, allowed: NDArray[np.bool_], considered: int, read: States | None
-) -> NDArray[np.int64]:
-    """Return the documents to measure: all allowed ones of a small scope, else the best of each channel."""
-    if considered <= WHOLE:
-        return np.flatnonzero(allowed)
-    best = [_top(channels.words, PROPOSED), _top(channels.static, PROPOSED)]
+def score_many(
+    index: Index, question: Question, likes: static.Likes, usable: Usable, read: States | None
+) -> tuple[Channels, Docs, _Watch]:
+    """Return what the channels say of the documents that they propose and of those beside them; and the former."""
+    clock, took = _Watch(), dict[str, float]()
+    keys = np.array(question.terms, np.uint32)
+    terms = tally.Terms.of(keys, tally.standing(index.words, keys, usable), usable)
+    best = [tally.best_by_words(index, terms, usable, PROPOSED)]
+    clock.lap(took, "words")
+    weights = tally.weigh(
+        tally.standing(index.pieces, likes.own.astype(np.uint32), usable), max(1, usable.count)
+    )
+    best.append(tally.best_by_pieces(index, likes, weights, usable, PROPOSED))
+    clock.lap(took, "static")
+    docs = _gathered(index, best, usable, read)
+    beside = np.concatenate([index.column("before")[docs], index.column("after")[docs]]).astype(np.int64)
+    near = np.union1d(docs, beside[usable.has(beside)])
+    words, coverage = tally.score_terms(index, terms, near, tally.held_terms(index, keys, near))
+    likeness, _ = likes.of_documents(index.tokens, docs)
+    scores = np.zeros(len(near), np.float32)
+    scores[np.searchsorted(near, docs)] = likes.mean(likeness, weights)
+    return Channels(near, words, coverage, scores, _by_piece(likes, weights), took), docs, clock
+
+
+def _by_piece(likes: static.Likes, weights: Floats) -> dict[int, float]:
+    return dict(zip(likes.own.tolist(), weights.tolist(), strict=True))
+
+
+def propose(index: Index, channels: Channels, usable: Usable, read: States | None) -> Docs:
+    """Return the documents to measure: all of a small scope, else the best of each channel."""
+    if usable.count <= WHOLE:
+        return channels.docs
+    scores = (channels.words, channels.static)
+    best = [channels.docs[tally.top(one, channels.docs, PROPOSED)] for one in scores]
+    return _gathered(index, best, usable, read)
+
+
+def _gathered(index: Index, best: list[Docs], usable: Usable, read: States | None) -> Docs:
+    """Return the usable ones among the best of each channel, the nearest vectors, and what stands beside the first."""
     if read is not None and index.vectors is not None:
-        best.append(index.vectors.nearest(read.pooled, allowed, PROPOSED).astype(np.int64))
+        near = index.vectors.nearest(read.pooled, usable.marks(), NEAREST).astype(np.int64)
+        best.append(near[np.argsort(-index.cosines(near, read.pooled), kind="stable")[:PROPOSED]])
     leading = np.concatenate([docs[: PROPOSED // 5] for docs in best])
     beside = np.concatenate([index.column("before")[leading], index.column("after")[leading]])
-    best.append(beside[beside >= 0].astype(np.int64))
-    docs = np.unique(np.concatenate(best))
-    return docs[allowed[docs]]
-
-
-def _top(scores: Floats, k: int) -> NDArray[np.int64]:
-    """Return the documents of the k highest scores above 0, best first; exact, and without sorting them all."""
-    found = np.zeros(0, np.int64)
-    sample = scores[::SAMPLED]
-    if len(sample) > k:
-        # Whatever is above the k-th of a sample is far more than k, and holds the k best of all.
-        found = np.flatnonzero(scores > max(0.0, float(np.partition(sample, -k)[-k])))
-    if len(found) < k:
-        found = np.flatnonzero(scores > 0)
-    if len(found) > k:
-        found = found[np.argpartition(scores[found], -k)[-k:]]
-    return found[np.argsort(-scores[found], kind="stable")]
+    docs = np.unique(np.concatenate([*best, beside]).astype(np.int64))
+    return docs[usable.has(docs)]
 
 
 def measure(
     index: Index,
     question: Question,
     channels: Channels,
-    docs: NDArray[np.int64],
-    allowed: NDArray[np.bool_],
+    docs: Docs,
+    usable: Usable,
     read: States | None,
 ) -> Measured:
     """Return everything that signals are made of, for the documents."""
-    before = _beside(index.column("before")[docs], allowed)
-    after = _beside(index.column("after")[docs], allowed)
+    before = _beside(index.column("before")[docs], usable)
+    after = _beside(index.column("after")[docs], usable)
     speakers = index.column("speaker")
     full, full_before, pooled = _full(index, channels, docs, before, read)
     named, user, assistant = _speakers(index, question, docs)
@@ -170,13 +192,13 @@ def measure(
         (before >= 0) & (index.column("flags")[before] & ASKS > 0) & (speakers[before] != speakers[docs])
     )
     return Measured(
-        words=channels.words[docs],
-        coverage=channels.coverage[docs],
-        static=channels.static[docs],
+        words=channels.at(channels.words, docs),
+        coverage=channels.at(channels.coverage, docs),
+        static=channels.at(channels.static, docs),
         full=full,
         pooled=pooled,
-        words_before=_at(channels.words, before),
-        words_after=_at(channels.words, after),
+        words_before=channels.at(channels.words, before),
+        words_after=channels.at(channels.words, after),
         full_before=full_before,
         replies=replies.astype(np.float32),
         people=index.people(docs),
@@ -191,12 +213,8 @@ def measure(
     )
 
 
-def _beside(docs: NDArray[np.int32], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.where((docs >= 0) & allowed[docs], docs, -1).astype(np.int64)
-
-
-def _at(values: Floats, docs: NDArray[np.int64]) -> Floats:
-    return np.where(docs >= 0, values[docs], 0).astype(np.float32)
+def _beside(docs: NDArray[np.int32], usable: Usable) -> Docs:
+    return np.where(usable.has(docs), docs, -1).astype(np.int64)
 
 
 def _full(

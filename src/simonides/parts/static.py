@@ -7,6 +7,7 @@ that is exact down to the last listed neighbour, for every memory at once, in th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from simonides.ledger.postings import Postings
+    from simonides.ledger.forward import Forward
 
     Floats = NDArray[np.float32]
+    Docs = NDArray[np.int64]
 
 NEAR = 48
 """Neighbours of a piece that are looked up."""
@@ -38,48 +40,60 @@ def _table() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
         return np.load(near), np.load(cosine)
 
 
-def similar(
-    pieces: tuple[int, ...], postings: Postings, allowed: NDArray[np.bool_]
-) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """Return for each document the weighted MaxSim with the question's pieces, in [0, 1].
+@dataclass(frozen=True, slots=True)
+class Likes:
+    """What is like each piece of a question: by piece, and for each from the least like to the piece itself.
 
-    Returns:
-        the scores (documents,); the weight of each piece, its inverse document frequency among the allowed; and in
-        how many allowed documents each piece stands.
+    Attributes:
+        own: (pieces,) the question's pieces.
+        owner: whose neighbour a key is: a place in `own`.
+        keys: pieces that are like it.
+        values: how much, up to 1.
     """
-    size, many = len(allowed), max(1, int(allowed.sum()))
-    which, docs, cosines, counts = _entries(pieces, postings, allowed)
-    weights = np.log1p((many - counts + 0.5) / (counts + 0.5)).astype(np.float32)
-    scores = np.zeros(size, np.float32)
-    row = np.zeros(size, np.float32)
-    for i, weight in enumerate(weights):
-        mine = slice(*np.searchsorted(which, [i, i + 1]))
-        row[docs[mine]] = cosines[mine]  # ascending, so the best of a document is written last
-        scores += weight * row
-        row[docs[mine]] = 0
-    total = float(weights.sum())
-    return scores / total if total else scores, weights, counts
 
+    own: NDArray[np.int64]
+    owner: NDArray[np.int32]
+    keys: NDArray[np.uint32]
+    values: Floats
 
-def _entries(
-    pieces: tuple[int, ...], postings: Postings, allowed: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats, NDArray[np.int64]]:
-    near, cosine = _table()
-    own = np.array(pieces, np.int64)
-    keys = np.concatenate([near[own, :NEAR].astype(np.uint32), own[:, None].astype(np.uint32)], axis=1)
-    alike = np.clip((cosine[own, :NEAR] / np.float32(255) - LEAST) / (1 - LEAST), 0, BELOW_SELF)
-    values = np.concatenate([alike, np.ones((len(own), 1), np.float32)], axis=1)
-    flat_keys, flat_values = keys.ravel(), values.ravel().astype(np.float32)
-    kept = flat_values > 0
-    owner = np.repeat(np.arange(len(own), dtype=np.int32), keys.shape[1])[kept]
-    flat_keys, flat_values = flat_keys[kept], flat_values[kept]
-    order = np.lexsort((flat_values, owner))
-    owner, flat_keys, flat_values = owner[order], flat_keys[order], flat_values[order]
-    at, docs, _ = postings.find(flat_keys)
-    inside = allowed[docs]
-    at, docs = at[inside], docs[inside]
-    sorted_at = np.argsort(at, kind="stable")  # several segments come one after the other
-    at, docs = at[sorted_at], docs[sorted_at]
-    exact = flat_values[at] >= 1.0
-    counts = np.bincount(owner[at[exact]], minlength=len(own)).astype(np.int64)
-    return owner[at], docs, flat_values[at], counts
+    @classmethod
+    def of(cls, pieces: tuple[int, ...]) -> Likes:
+        """Look up the neighbours of pieces."""
+        near, cosine = _table()
+        own = np.array(pieces, np.int64)
+        keys = np.concatenate([near[own, :NEAR].astype(np.uint32), own[:, None].astype(np.uint32)], axis=1)
+        alike = np.clip((cosine[own, :NEAR] / np.float32(255) - LEAST) / (1 - LEAST), 0, BELOW_SELF)
+        values = np.concatenate([alike, np.ones((len(own), 1), np.float32)], axis=1)
+        owner = np.repeat(np.arange(len(own), dtype=np.int32), keys.shape[1])
+        flat_keys, flat_values = keys.ravel(), values.ravel().astype(np.float32)
+        kept = flat_values > 0
+        owner, flat_keys, flat_values = owner[kept], flat_keys[kept], flat_values[kept]
+        order = np.lexsort((flat_values, owner))
+        return cls(own, owner[order], flat_keys[order], flat_values[order])
+
+    def of_documents(self, tokens: Forward, docs: Docs) -> tuple[Floats, NDArray[np.int64]]:
+        """Return the likeness of each document to each piece (documents, pieces), and in how many each piece stands."""
+        likeness = np.zeros((len(docs), len(self.own)), np.float32)
+        if not len(self.own) or not len(docs):
+            return likeness, np.zeros(len(self.own), np.int64)
+        keys = np.unique(self.keys)
+        table = np.zeros((len(keys) + 1, len(self.own)), np.float32)
+        np.maximum.at(table, (np.searchsorted(keys, self.keys) + 1, self.owner), self.values)
+        place = np.zeros(len(_table()[0]), np.uint16)  # of each piece in the table, 0 for those like none
+        place[keys] = np.arange(1, len(keys) + 1)
+        owners, at = tokens.places(docs)
+        found = place[tokens.keys.all[at]]
+        like = np.flatnonzero(found)
+        found, owners = found[like], owners[like]
+        if len(found):
+            starts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]])
+            likeness[owners[starts]] = np.maximum.reduceat(table[found], starts, axis=0)
+        return likeness, np.bincount(found, minlength=len(table))[place[self.own]]
+
+    def mean(self, likeness: Floats, weights: Floats) -> Floats:
+        """Return the weighted mean over the pieces, in [0, 1], summed in their order."""
+        scores = np.zeros(len(likeness), np.float32)
+        for i, weight in enumerate(weights):
+            scores += weight * likeness[:, i]
+        total = float(weights.sum())
+        return scores / total if total else scores

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -144,8 +144,9 @@ def encoded(change: Change) -> dict[str, Any]:
 
 def _said(change: Change) -> Iterator[tuple[str, Any]]:
     for item in fields(change):
+        default = item.default_factory() if item.default_factory is not MISSING else item.default
         value = getattr(change, item.name)
-        if not (isinstance(value, type(item.default)) and value == item.default) and value not in (None, {}):
+        if value != default:
             yield item.name, value
 
 

@@ -13,13 +13,25 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from simonides.clock import Span, utc
-from simonides.types import Add, Change, Connect, Disconnect, Link, Memory, Restore, Retire, Scope, Supersede
+from simonides.types import (
+    Add,
+    Change,
+    Connect,
+    Disconnect,
+    Expire,
+    Link,
+    Memory,
+    Restore,
+    Retire,
+    Scope,
+    Supersede,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 
-class Refused(Exception):  # noqa: N818 - not an error of this program: the store must refuse the change too
+class Refused(Exception):
     """The change breaks a rule; nothing of the list it came in is applied."""
 
 
@@ -56,12 +68,14 @@ class PlainLedger:
     Attributes:
         rows: every version of every memory by id, oldest first.
         edges: every version of every link by id, oldest first.
+        ends: when a memory expires, where that was said.
         seq: number of the newest event.
     """
 
     def __init__(self) -> None:
         self.rows: dict[str, tuple[Row, ...]] = {}
         self.edges: dict[str, tuple[Edge, ...]] = {}
+        self.ends: dict[str, datetime | None] = {}
         self.seq = 0
 
     # Writing
@@ -86,13 +100,13 @@ class PlainLedger:
         ids = {change.id for change in changes}
         rows = {id: self.rows.get(id) for id in ids}
         edges = {id: self.edges.get(id) for id in ids}
-        seq, keep = self.seq, False
+        ends, seq, keep = dict(self.ends), self.seq, False
         try:
             yield
             keep = not always
         finally:
             if not keep:
-                self.seq = seq
+                self.seq, self.ends = seq, ends
                 _put_back(self.rows, rows)
                 _put_back(self.edges, edges)
 
@@ -110,6 +124,9 @@ class PlainLedger:
                 self._connect(change, now, actor)
             case Disconnect():
                 self._disconnect(change, now, actor)
+            case Expire():
+                self._known(change.id)
+                self.ends[change.id] = change.at
 
     def _add(self, change: Add, now: datetime, actor: str) -> None:
         if change.id in self.rows:
@@ -134,6 +151,8 @@ class PlainLedger:
             actor=actor,
         )
         self.rows[change.id] = (Row(memory, self.seq),)
+        if change.expires is not None:
+            self.ends[change.id] = change.expires
 
     def _supersede(self, change: Supersede, now: datetime, actor: str) -> None:
         believed = self._believed(change.id, change.if_version, change.at or now)
@@ -235,34 +254,88 @@ class PlainLedger:
         at = utc(change.at)
         edges = self.edges.get(change.id, ())
         ending = [
-            edge for edge in edges if not edge.closed and (edge.link.valid.end is None or edge.link.valid.end > at)
+            edge
+            for edge in edges
+            if not edge.closed and (edge.link.valid.end is None or edge.link.valid.end > at)
         ]
         if not ending:
             raise Refused(f"link {change.id} is not there, or has ended")
-        moment = max([now, *(edge.link.recorded.start for edge in ending)])
-        left = [
-            edge
-            if edge not in ending
-            else Edge(
-                replace(edge.link, recorded=Span(edge.link.recorded.start, moment)), edge.opened, self.seq
-            )
-            for edge in edges
-        ]
         kept = [
-            Edge(
-                replace(
-                    edge.link,
-                    valid=Span(edge.link.valid.start, at),
-                    recorded=Span(moment),
-                    reason=change.reason,
-                    actor=actor,
-                ),
-                self.seq,
-            )
+            replace(edge.link, valid=Span(edge.link.valid.start, at))
             for edge in ending
             if edge.link.valid.start < at
         ]
-        self.edges[change.id] = (*left, *kept)
+        self._rewrite(change.id, ending, kept, now, change.reason, actor)
+
+    def _rewrite(
+        self,
+        id: str,
+        closing: Sequence[Edge],
+        opening: Iterable[Link],
+        now: datetime,
+        reason: str,
+        actor: str,
+    ) -> None:
+        edges = self.edges[id]
+        at = max([now, *(edge.link.recorded.start for edge in closing)])
+        left = [
+            edge
+            if edge not in closing
+            else Edge(replace(edge.link, recorded=Span(edge.link.recorded.start, at)), edge.opened, self.seq)
+            for edge in edges
+        ]
+        fresh = [
+            Edge(replace(link, recorded=Span(at), reason=reason, actor=actor), self.seq) for link in opening
+        ]
+        self.edges[id] = (*left, *fresh)
+
+    def undo(
+        self, first: int, ids: Sequence[str], now: datetime, reason: str, actor: str = ""
+    ) -> tuple[int, ...]:
+        """Undo the newest set of changes, given by its first event and the ids it is about; return the new events."""
+        began = self.seq
+        for id in ids:
+            self.seq += 1
+            if id in self.edges:
+                self._undo_link(id, first, now, reason, actor)
+                continue
+            rows = self.rows[id]
+            ending = [row for row in rows if row.opened >= first and not row.closed]
+            coming = [row.memory for row in rows if row.closed >= first > row.opened]
+            stay = [_content(memory) for memory in coming]
+            left = [_content(row.memory) for row in ending]
+            self._write(
+                id,
+                [row for row in ending if _content(row.memory) not in stay],
+                [memory for memory in coming if _content(memory) not in left],
+                now,
+                reason,
+                actor,
+            )
+        return tuple(range(began + 1, self.seq + 1))
+
+    def _undo_link(self, id: str, first: int, now: datetime, reason: str, actor: str) -> None:
+        edges = self.edges[id]
+        ending = [edge for edge in edges if edge.opened >= first and not edge.closed]
+        coming = [edge.link for edge in edges if edge.closed >= first > edge.opened]
+        stay = [_content(link) for link in coming]
+        left = [_content(edge.link) for edge in ending]
+        self._rewrite(
+            id,
+            [edge for edge in ending if _content(edge.link) not in stay],
+            [link for link in coming if _content(link) not in left],
+            now,
+            reason,
+            actor,
+        )
+
+    def erase(self, id: str) -> None:
+        """Forget a memory with its links, whatever they were."""
+        del self.rows[id]
+        self.ends.pop(id, None)
+        for name, edges in list(self.edges.items()):
+            if id in (edges[0].link.source, edges[0].link.target):
+                del self.edges[name]
 
     def _known(self, id: str) -> tuple[Row, ...]:
         if id not in self.rows:
@@ -286,6 +359,8 @@ class PlainLedger:
     ) -> Memory | None:
         """Return what a memory says; None when it says nothing."""
         holding = [memory for memory in self.history(id) if _holds(memory, now, as_of, known_at)]
+        if self._expired(id, now):
+            return None
         return min(holding, key=lambda memory: memory.valid.start, default=None)
 
     def list(
@@ -295,14 +370,27 @@ class PlainLedger:
         found = (self.get(id, now, as_of, known_at) for id in sorted(self.rows))
         return [memory for memory in found if memory is not None]
 
+    def visible(
+        self, now: datetime, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> list[Memory]:
+        """Return every version that may be found: of one memory also what will be true later."""
+        every = (row.memory for rows in self.rows.values() for row in rows)
+        return [
+            memory
+            for memory in every
+            if _holds(memory, now, as_of, known_at) and not self._expired(memory.id, now)
+        ]
+
+    def _expired(self, id: str, now: datetime) -> bool:
+        end = self.ends.get(id)
+        return end is not None and end <= now
+
     def links(
         self, now: datetime, as_of: datetime | None = None, known_at: datetime | None = None
     ) -> dict[tuple[str, datetime], Link]:
         """Return the links that hold, by id and start."""
         every = (edge.link for edges in self.edges.values() for edge in edges)
-        return {
-            (link.id, link.valid.start): link for link in every if _holds(link, now, as_of, known_at)
-        }
+        return {(link.id, link.valid.start): link for link in every if _holds(link, now, as_of, known_at)}
 
     def scopes(self) -> set[Scope]:
         """Return every scope that was ever written to."""
@@ -316,13 +404,18 @@ def _before(row: Row, at: datetime) -> list[Memory]:
     return [replace(row.memory, valid=Span(row.starts, at))]
 
 
+def _content(one: Memory | Link) -> Memory | Link:
+    """Return what a version says, without when, why and by whom it was written; two that say the same stay one."""
+    if isinstance(one, Memory):
+        return replace(one, version=0, recorded=one.valid, reason="", actor="")
+    return replace(one, recorded=one.valid, reason="", actor="")
+
+
 def _closed(row: Row, at: datetime, seq: int) -> Row:
     return Row(replace(row.memory, recorded=Span(row.memory.recorded.start, at)), row.opened, seq)
 
 
-def _holds(
-    one: Memory | Link, now: datetime, as_of: datetime | None, known_at: datetime | None
-) -> bool:
+def _holds(one: Memory | Link, now: datetime, as_of: datetime | None, known_at: datetime | None) -> bool:
     believed = one.recorded.end is None if known_at is None else one.recorded.holds(known_at)
     if as_of is None:
         return believed and (one.valid.end is None or one.valid.end > now)

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -20,8 +21,12 @@ from simonides.doors.importers.detect import detect, is_own_export
 from simonides.doors.importers.record import Item, Reading, Record, unreadable
 from simonides.doors.importers.run import Plan, Run, Tally
 from simonides.doors.paper import Paper, count, cut
+from simonides.doors.spreading import Workers, spreading
 from simonides.doors.verb import Scoped, Verb, scoping, verb, write_lines
 from simonides.types import Json, Scope
+
+if TYPE_CHECKING:
+    from simonides.pool import Pool
 
 SHOWN = 5
 """Problems that people are shown; --json has them all."""
@@ -58,6 +63,7 @@ def _zone(_ctx: click.Context, param: click.Parameter, value: str | None) -> tzi
         "simonides import claude-code                      # ~/.claude/projects",
         "simonides import markdown ./notes --project thesis",
         "simonides import --detect some-file.json",
+        "simonides import jsonl years.jsonl --processes 4  # texts are analysed in four processes",
     ),
     then=('simonides search "what did I decide?"', "simonides list --newest"),
 )
@@ -72,6 +78,8 @@ def _zone(_ctx: click.Context, param: click.Parameter, value: str | None) -> tzi
 )
 @click.option("--name", default="", help="Names a folder of notes, so that it is known again after it moved.")
 @click.option("--wait", is_flag=True, help="Return only when the model has read it all.")
+@click.option("--even-erased", is_flag=True, help="Take in again what was erased here.")
+@spreading
 @scoping
 def import_(
     desk: Desk,
@@ -83,7 +91,9 @@ def import_(
     zone: tzinfo | None,
     name: str,
     wait: bool,
+    even_erased: bool,
     scope: Scoped,
+    workers: Workers,
 ) -> None:
     """Bring in chats, notes and other programs' memories.
 
@@ -95,11 +105,12 @@ def import_(
     with _piped(place) as file:
         found = wanted or detect(file)
         if found == "jsonl" and is_own_export(file):
-            import_own(desk, file, dry=dry_run)
+            import_own(desk, file, dry=dry_run, even_erased=even_erased)
             return
         known = Scope(**{key: str(value or "") for key, value in scope.items()})
-        plan = Plan(found, f"{found}:{place.name}", FORMATS[found].follows, known, dry_run)
-        _import(desk, plan, parser(found)(file, Reading(zone, name)), wait=wait)
+        plan = Plan(found, f"{found}:{place.name}", FORMATS[found].follows, known, dry_run, even_erased)
+        with workers.pool() as pool:
+            _import(desk, plan, parser(found)(file, Reading(zone, name)), wait=wait, pool=pool)
 
 
 @contextmanager
@@ -115,16 +126,19 @@ def _piped(path: Path) -> Generator[Path]:
         yield spooled
 
 
-def _import(desk: Desk, plan: Plan, items: Iterable[Item], *, wait: bool) -> None:
+def _import(desk: Desk, plan: Plan, items: Iterable[Item], *, wait: bool, pool: Pool | None) -> None:
     memory = desk.look() if plan.dry else desk.memory()
     ticker = desk.ticker()
-    run = Run(
-        memory, plan, lambda tally: ticker.show(f"{tally.new:,} new, {tally.already:,} already here ...")
-    )
+
+    def show(tally: Tally) -> None:
+        ticker.show(f"{tally.new:,} new, {tally.already:,} already here ...")
+
+    run = Run(memory, plan, show, pool)
     try:
         run.go(items)
         if wait and not plan.dry:
-            memory.wait(progress=ticker.counting("read by the model:", memory.status().backlog))
+            counting = ticker.counting("read by the model:", memory.status().backlog)
+            memory.wait(progress=counting, pool=pool)
     except KeyboardInterrupt:
         ticker.clear()
         desk.aside(f"Stopped: {count(run.tally.new, 'new memory', 'new memories')} in, nothing half-written.")

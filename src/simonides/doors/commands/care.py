@@ -1,4 +1,4 @@
-"""`where`, `status`, `doctor`, `reindex`: look after the file; knows no memory in it."""
+"""`where`, `status`, `doctor`: look after the file; knows no memory in it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import click
 
 from simonides.doors import shapes
 from simonides.doors.desk import NOTHING_FOUND, Desk
-from simonides.doors.paper import Paper, count, size
-from simonides.doors.places import settings_from, settings_given, strangers
+from simonides.doors.paper import Paper, count, short, size
+from simonides.doors.places import open_to_others, settings_from, settings_given, strangers, user_path
 from simonides.doors.verb import verb
 from simonides.errors import SimonidesError, StoreError
 from simonides.settings import Settings
@@ -41,13 +41,13 @@ def where(desk: Desk, *, settings: bool, migrations: bool) -> None:
     It is --path, else SIMONIDES_PATH, else `.simonides/memory.db` of the project around you if that
     exists, else one file in your data folder. Nothing is kept anywhere else.
     """
-    place = desk.place
     if migrations:
-        _migrations(desk, place)
+        _migrations(desk, desk.place)
         return
+    place = _place(desk)
     if not settings:
-        answer: dict[str, Json] = {"path": str(place), "exists": place.exists()}
-        desk.answer(answer, lambda paper: paper.line(str(place)))
+        answer: dict[str, Json] = {"path": place, "exists": bool(desk.server) or desk.place.exists()}
+        desk.answer(answer, lambda paper: paper.line(place))
         return
     values = settings_from(desk.settings)
     given = settings_given(desk.settings)
@@ -59,14 +59,23 @@ def where(desk: Desk, *, settings: bool, migrations: bool) -> None:
         )
         paper.then("simonides --set meaning=instant search ...", "export SIMONIDES_MEANING=instant")
 
-    desk.answer({"path": str(place), "settings": [*rows]}, people)
+    desk.answer({"path": place, "settings": [*rows]}, people)
+
+
+def _place(desk: Desk) -> str:
+    """Return the file, or the address of the server with its password hidden."""
+    if not desk.server:
+        return str(desk.place)
+    from simonides.ledger.postgres.address import masked
+
+    return masked(desk.server)
 
 
 def _migrations(desk: Desk, place: Path) -> None:
     """Show the steps that opening the file would take; each is one transaction, after a backup of the file."""
     from simonides.ledger.migrations import pending
 
-    steps = pending(place)
+    steps = pending(place, desk.driver())
     rows: list[Json] = [{"version": step.number, "what": step.name} for step in steps]
     what = "make the file" if not place.exists() else f"back up to {place.name}.v<N>.backup, then migrate"
 
@@ -92,12 +101,21 @@ def _setting(values: Settings, name: str, help_: str, origin: str) -> dict[str, 
     }
 
 
-@verb("status", examples=("simonides status", "simonides --json status"), then=("simonides doctor",))
-def status(desk: Desk) -> None:
+@verb(
+    "status",
+    examples=("simonides status", "simonides status 4f2a91c7", "simonides --json status"),
+    then=("simonides doctor", "simonides jobs"),
+)
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+def status(desk: Desk, ids: tuple[str, ...]) -> None:
     """Count what is in the file, and what the model has yet to read.
 
     A memory that waits for the model is found already: by words, and by the instant tier of meaning.
+    Of memories that are named: stored (durable), enriched (read by the model), or failed, and why.
     """
+    if ids:
+        _progress(desk, ids)
+        return
     found = desk.look().status()
     answer = shapes.plain(found)
 
@@ -113,10 +131,24 @@ def status(desk: Desk) -> None:
             ),
             (size(found.bytes), "on disk"),
         ]
+        if found.dead:
+            pairs.insert(4, (f"{found.dead:,}", "of these given up, see `simonides jobs`"))
         for number, what in pairs:
             paper.line(f"{number:>12}  {what}")
 
     desk.answer(answer, people)
+
+
+def _progress(desk: Desk, ids: tuple[str, ...]) -> None:
+    """Say of each memory how far it is."""
+    memory = desk.look()
+    found = memory.status([memory.ledger.expand(id) for id in ids])
+
+    def people(paper: Paper) -> None:
+        rows = [(one.id if paper.plain else short(one.id), one.state, one.reason) for one in found]
+        paper.table(("id", "state", "why"), rows)
+
+    desk.answer({"memories": [shapes.plain(one) for one in found]}, people)
 
 
 @verb(
@@ -162,8 +194,17 @@ def _surroundings(desk: Desk) -> list[dict[str, Json]]:
         _finding(
             "environment", not names, unknown, "See `simonides where --settings`, and unset the others."
         ),
-        _tried("place", lambda: str(desk.place), "Choose another file with --path."),
+        _tried("place", lambda: _place(desk), "Choose another file with --path."),
+        _folder(),
     ]
+
+
+def _folder() -> dict[str, Json]:
+    """Look at the folder that is used when no file is named; it is made for its owner alone."""
+    folder = user_path().parent
+    mode = open_to_others(folder)
+    detail = f"{folder} is {f'open to others (mode {mode:o})' if mode else 'yours alone'}"
+    return _finding("folder", not mode, detail, f"chmod 700 {folder}" if mode else "")
 
 
 def _tried(name: str, look: Callable[[], str], fix: str) -> dict[str, Json]:
@@ -181,29 +222,3 @@ def _inside(desk: Desk) -> list[dict[str, Json]]:
         fix = err.way_out or ("Restore the last backup or export." if isinstance(err, StoreError) else "")
         return [_finding("file", False, f"{err.subject}: {err.rule}", fix)]
     return [_finding(one.name, one.ok, one.detail, one.fix) for one in found]
-
-
-@verb(
-    "reindex",
-    examples=("simonides reindex", "simonides --set model=multilingual reindex"),
-    then=("simonides status", "simonides doctor"),
-)
-def reindex(desk: Desk) -> None:
-    """Make all derived data anew, e.g. after changing the model.
-
-    Words, vectors and codes come from the texts, which are not touched. Stop it when you like; what is
-    missing is made by the next command that opens the file.
-    """
-    memory = desk.memory()
-    ticker = desk.ticker()
-    memory.reindex(progress=ticker.counting("read by the model:", memory.status().versions))
-    ticker.clear()
-    found = memory.status()
-    answer: dict[str, Json] = {
-        "memories": found.memories,
-        "backlog": found.backlog,
-        "model": shapes.plain(found.model),
-    }
-    desk.answer(
-        answer, lambda paper: paper.line(f"Made anew for {count(found.memories, 'memory', 'memories')}.")
-    )

@@ -19,7 +19,7 @@ from simonides.errors import InputError
 from simonides.types import Json
 
 
-def import_own(desk: Desk, path: Path, *, dry: bool) -> None:
+def import_own(desk: Desk, path: Path, *, dry: bool, even_erased: bool = False) -> None:
     """Take in what `export` wrote, with its ids, versions, links and log; all of it or nothing."""
 
     def records() -> Iterator[dict[str, Json]]:
@@ -29,12 +29,13 @@ def import_own(desk: Desk, path: Path, *, dry: bool) -> None:
             yield table(found.value)
 
     memory = desk.look() if dry else desk.memory()
-    found = memory.undump(records(), plan=dry)
+    found = memory.undump(records(), plan=dry, even_erased=even_erased)
     rows = [
         (found.memories, "versions of memories"),
         (found.links, "versions of links"),
         (found.events, "entries of the log"),
         (found.skipped, "were here already"),
+        (found.erased, "were erased here and stay out (--even-erased takes them in)"),
     ]
 
     def people(paper: Paper) -> None:
@@ -45,7 +46,8 @@ def import_own(desk: Desk, path: Path, *, dry: bool) -> None:
         paper.then("simonides log verify", "simonides list --newest")
 
     counts: dict[str, Json] = {"memories": found.memories, "links": found.links, "events": found.events}
-    desk.answer({"format": "simonides", "dry_run": dry, **counts, "already": found.skipped}, people)
+    left_out: dict[str, Json] = {"already": found.skipped, "erased": found.erased}
+    desk.answer({"format": "simonides", "dry_run": dry, **counts, **left_out}, people)
 
 
 @verb(

@@ -52,7 +52,7 @@ def list_(desk: Desk) -> None:
     from simonides.parts.models import LIBRARY, OPENAI, catalogue
 
     found = catalogue()
-    in_use = settings_from(desk.settings).model
+    in_use = _in_use(desk)
 
     def people(paper: Paper) -> None:
         rows = [
@@ -70,10 +70,21 @@ def list_(desk: Desk) -> None:
             paper.line(
                 paper.dim(f"* in use. Beside these: {OPENAI}NAME (an endpoint), {LIBRARY}NAME (a library).")
             )
-        paper.then("simonides model get NAME", "simonides --set model=NAME reindex")
+        paper.then("simonides model get NAME", "simonides reindex --model NAME")
 
     shown = [_shape(one) for one in found]
     desk.answer({"models": [*shown], "in_use": in_use}, people)
+
+
+def _in_use(desk: Desk) -> str:
+    """Return the model of the settings; where they leave it to the store, the one it is read with."""
+    from simonides.parts.models import AUTO, SHIPPED
+
+    chosen = settings_from(desk.settings).model
+    if chosen != AUTO:
+        return chosen
+    there = bool(desk.server) or desk.place.exists()
+    return (desk.look().status().model if there else "") or SHIPPED
 
 
 def _shape(one: Model) -> dict[str, Json]:
@@ -114,7 +125,7 @@ def info(desk: Desk, name: str) -> None:
 @verb(
     "get",
     examples=("simonides model get multilingual",),
-    then=("simonides --set model=multilingual reindex", "export SIMONIDES_MODEL=multilingual"),
+    then=("simonides reindex --model multilingual",),
 )
 @click.argument("name")
 def get(desk: Desk, name: str) -> None:
@@ -134,6 +145,6 @@ def get(desk: Desk, name: str) -> None:
 
     def people(paper: Paper) -> None:
         paper.line(f"{name} is here: {place}")
-        paper.then(f"simonides --set model={name} reindex", f"export SIMONIDES_MODEL={name}")
+        paper.then(f"simonides reindex --model {name}")
 
     desk.answer({"name": name, "path": str(place)}, people)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 import click
@@ -12,7 +12,7 @@ import click
 from simonides.doors import shapes
 from simonides.doors.desk import Desk, words_or_stdin
 from simonides.doors.paper import Paper, short
-from simonides.doors.verb import DATA, MOMENT, Scoped, scoping, verb
+from simonides.doors.verb import DATA, MOMENT, TTL, Scoped, scoping, verb
 from simonides.errors import InputError
 from simonides.types import Change, Json, Receipt, Source
 
@@ -57,6 +57,11 @@ def _value(text: str) -> Json:
 @click.option("--meta", multiple=True, metavar="NAME=VALUE", help="Your own data about it. Repeatable.")
 @click.option("--metadata-json", type=DATA, help="The same as one JSON object.")
 @click.option("--source", help="Where it comes from: a file, a page, a tool.")
+@click.option("--ttl", type=TTL, help="How long it lives: 90m, 12h, 30d, 2w.")
+@click.option("--expires", type=MOMENT, help="Until when it lives; then only its history shows it.")
+@click.option(
+    "--on-expiry", type=click.Choice(("retire", "erase")), default="retire", help="What upkeep does then."
+)
 @click.option("--wait", is_flag=True, help="Return only when the model has read it.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
 @scoping
@@ -70,6 +75,9 @@ def add(
     meta: tuple[str, ...],
     metadata_json: dict[str, Json] | None,
     source: str | None,
+    ttl: timedelta | None,
+    expires: datetime | None,
+    on_expiry: str,
     wait: bool,
     dry_run: bool,
     scope: Scoped,
@@ -87,6 +95,9 @@ def add(
         at=at,
         metadata=metadata,
         source=Source(name=source) if source else None,
+        ttl=ttl,
+        expires=expires,
+        on_expiry=on_expiry,
         wait=wait,
         plan=dry_run,
         **scope,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,15 +21,21 @@ from typing import TYPE_CHECKING
 
 from simonides.clock import new_id
 from simonides.doors.importers.record import Edge, Item, Passed, Problem, Record, digest, repaired
-from simonides.errors import InputError, NotFound
+from simonides.errors import Conflict, InputError, NotFound
+from simonides.ledger.once import Once
+from simonides.parts.ahead import analysed
+from simonides.parts.intake import adding
 from simonides.types import Connect, Json, Scope, Source
 
 if TYPE_CHECKING:
+    from simonides.ledger import Lexical
     from simonides.memory import Memory
+    from simonides.pool import Pool
 
 BATCH = 500
 KEY = "import"
 """The metadata that names the record a memory was made from."""
+ERASED = "erased here (--even-erased takes it in again)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Plan:
         follows: a record that changed supersedes what was made from it.
         scope: fills what a record leaves open.
         dry: count only.
+        even_erased: take in again what was erased here.
     """
 
     format: str
@@ -49,6 +56,7 @@ class Plan:
     follows: bool = False
     scope: Scope = Scope()
     dry: bool = False
+    even_erased: bool = False
 
 
 @dataclass(slots=True)
@@ -92,24 +100,43 @@ class _Known:
 class Run:
     """One import. `go` may be left by Ctrl-C between two batches, never within one."""
 
-    def __init__(self, memory: Memory, plan: Plan, progress: Callable[[Tally], None] | None = None) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        plan: Plan,
+        progress: Callable[[Tally], None] | None = None,
+        pool: Pool | None = None,
+    ) -> None:
+        """Prepare; a `pool` analyses the texts while this process reads and writes."""
         self.tally = Tally()
+        self._pool = None if plan.dry else pool
         self._memory = memory
         self._plan = plan
         self._progress: Callable[[Tally], None] = progress or _silent
         self._batch: list[Record] = []
         self._edges: list[Edge] = []
+        self._seen = memory.ledger.counters()["memory"]
         self._known = dict(self._look_up())
+        self._gone = _nothing if plan.even_erased else memory.ledger.erased_origins()
         self._stop = _Stop()
 
     def go(self, items: Iterable[Item]) -> Tally:
         """Take everything in; returns the counts, which are also there after Ctrl-C."""
         with self._stop.watching():
-            for item in items:
-                self._take(item)
-            self._flush()
+            for batch, words in analysed(self._batches(items), lambda record: record.text, self._pool):
+                self._keep(batch, words)
             self._connect()
         return self.tally
+
+    def _batches(self, items: Iterable[Item]) -> Iterator[list[Record]]:
+        """Take items in; yield the new records, as many as are written in one transaction."""
+        for item in items:
+            self._take(item)
+            if len(self._batch) >= BATCH:
+                batch, self._batch = self._batch, []
+                yield batch
+        batch, self._batch = self._batch, []
+        yield batch
 
     def _look_up(self) -> Iterator[tuple[str, _Known]]:
         """Yield what was imported before, whatever became of it since."""
@@ -118,6 +145,16 @@ class Run:
         for start in range(0, len(rows), 2000):
             for one in ledger.load(rows[start : start + 2000]).values():
                 yield str(one.metadata.get(KEY)), _Known(one.id, digest(one.text))
+
+    def _look_again(self) -> None:
+        """Take in what others have imported since the last look."""
+        ledger = self._memory.ledger
+        while fresh := ledger.fresh(self._seen, 2000):
+            for one in ledger.load([row.row for row in fresh]).values():
+                if KEY in one.metadata:
+                    known = _Known(one.id, digest(one.text))
+                    self._known[str(one.metadata[KEY])] = known
+            self._seen = fresh[-1].row
 
     def _take(self, item: Item) -> None:
         match item:
@@ -134,11 +171,11 @@ class Run:
         record, was_repaired = repaired(given)
         self.tally.repaired += was_repaired
         known = self._known.get(self._key(record.key))
-        if known is None:
+        if known is None and self._gone(self._key(record.key)):
+            self.tally.passed[ERASED] += 1
+        elif known is None:
             self._known[self._key(record.key)] = _Known("", digest(record.text), fresh=True)
             self._batch.append(record)
-            if len(self._batch) >= BATCH:
-                self._flush()
         elif self._plan.follows and known.text != digest(record.text) and not known.fresh:
             self._follow(record, known)
         else:
@@ -147,29 +184,48 @@ class Run:
     def _key(self, key: str) -> str:
         return f"{self._plan.format}:{key}"
 
-    def _flush(self) -> None:
-        batch, self._batch = self._batch, []
+    def _keep(self, batch: list[Record], words: Mapping[str, Lexical]) -> None:
         if self._plan.dry:
             self._count(batch)
         elif batch:
             with self._stop.held():
-                self._write(batch)
+                self._write(batch, words)
         self._progress(self.tally)
 
-    def _write(self, batch: list[Record]) -> None:
+    def _write(self, batch: list[Record], words: Mapping[str, Lexical]) -> None:
         """Write records in one transaction; when one of them is refused, find it by halving."""
+        batch = self._unknown(batch)
+        memory, now = self._memory, self._memory.clock.now()
         try:
-            receipt = self._memory.add_many([self._row(record) for record in batch])
+            changes = [adding(self._row(record), now) for record in batch]
+            memory.ledger.apply(changes, actor=memory.actor, analysed=words, once=Once(KEY, self._seen))
+        except Conflict:  # somebody else imports the same just now
+            self._look_again()
+            if len(self._unknown(batch, counted=False)) == len(batch):
+                raise
+            self._write(batch, words)
+            return
         except InputError as err:
             if len(batch) == 1:
                 self.tally.problems.append(Problem(batch[0].where, str(err)))
                 return
-            self._write(batch[: len(batch) // 2])
-            self._write(batch[len(batch) // 2 :])
+            self._write(batch[: len(batch) // 2], words)
+            self._write(batch[len(batch) // 2 :], words)
             return
-        for record, id in zip(batch, receipt.ids, strict=True):
-            self._known[self._key(record.key)].id = id
+        memory.apply(())  # wakes the full tier
+        for record, change in zip(batch, changes, strict=True):
+            self._known[self._key(record.key)].id = change.id
+        if memory.ledger.counters()["memory"] == self._seen + len(batch):
+            self._seen += len(batch)
+        else:
+            self._look_again()
         self._count(batch)
+
+    def _unknown(self, batch: list[Record], *, counted: bool = True) -> list[Record]:
+        """Return the records that nobody else has imported since they were read."""
+        new = [record for record in batch if not self._known[self._key(record.key)].id]
+        self.tally.already += (len(batch) - len(new)) * counted
+        return new
 
     def _count(self, batch: list[Record]) -> None:
         self.tally.new += len(batch)
@@ -256,6 +312,10 @@ class Run:
             self._link(batch[len(batch) // 2 :])
             return
         self.tally.links += len(batch)
+
+
+def _nothing(_key: str) -> bool:
+    return False
 
 
 def _silent(_tally: Tally) -> None:
