@@ -15,6 +15,7 @@ A report is a JSON object:
     order      where it stands on the page; the smallest comes first
     tables     [{"title": ..., "head": [...], "rows": [[...], ...]}, ...]
     summary    [{"what": ..., "ours": ..., "beside": ...}, ...]: its lines in the table of README.md
+               a picture of the same name, .svg, is shown above its tables
     details    all figures, the settings and the versions, for scripts; not shown
 
 Cells are texts, or numbers, which are shown as they are. (This script is not called numbers.py: it would hide the
@@ -80,6 +81,8 @@ def details(found: list[Report]) -> str:
         sections.append(f"## {report.title}\n\n<!-- not run: minutes, and the data sets -->")
         sections.append(f"```console\n$ {report.command}\n```\n\nMade {report.made} on {report.machine}.")
         sections += [report.note] * bool(report.note)
+        if (REPORTS / f"{report.name}.svg").exists():
+            sections.append(f"![{report.title}]({report.name}.svg)")
         for one in report.tables:
             sections += [f"### {one['title']}"] * bool(one.get("title"))
             sections.append(table(cells(one["head"]), [cells(row) for row in one["rows"]]))
@@ -115,8 +118,22 @@ def take(folder: Path) -> list[Path]:
         saved: Any = json.loads(path.read_text("utf-8"))
         if isinstance(saved, dict) and "tables" in saved and not cut(path.stem, str(saved["command"])):
             REPORTS.mkdir(parents=True, exist_ok=True)
-            taken.append(Path(shutil.copyfile(path, REPORTS / path.name)))
+            picture = path.with_suffix(".svg")
+            files = [path, *[picture] * picture.exists()]
+            taken += [Path(shutil.copyfile(file, REPORTS / file.name)) for file in files]
     return taken
+
+
+def pictures(*, check: bool) -> list[Path]:
+    """Copy the pictures of reports to the pages; return those that were not there as they are."""
+    stale: list[Path] = []
+    for source in sorted(REPORTS.glob("*.svg")):
+        shown = ROOT / "docs" / source.name
+        if not shown.exists() or shown.read_bytes() != source.read_bytes():
+            stale.append(shown)
+            if not check:
+                shutil.copyfile(source, shown)
+    return stale
 
 
 def main() -> int:
@@ -134,6 +151,7 @@ def main() -> int:
         (ROOT / "docs" / "benchmarks.md", "numbers", details(found)),
     ]
     stale = [path for path, name, content in pages if not fill(path, name, content, check=check)]
+    stale += pictures(check=check)
     for path in stale:
         print(f"{path.relative_to(ROOT)}: {'is not as the reports say' if check else 'written'}")
     return int(check and bool(stale))

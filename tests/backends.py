@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -137,6 +138,7 @@ def shared_server(folder: Path) -> Generator[Server]:
             programs = Path(named) if named else None
             conf = {**QUICK, "max_connections": "200"}
             started = postgres_server.start(home / "data", conf=conf, programs=programs)
+            _guard(started)
             started.make_database(DATABASE, ROLE)
             notes |= {
                 "programs": named,
@@ -156,6 +158,17 @@ def shared_server(folder: Path) -> Generator[Server]:
             if not notes["users"]:
                 server.stop()
                 shutil.rmtree(server.data.parent, ignore_errors=True)
+
+
+def _guard(server: Server) -> None:
+    """Have the server stopped when the whole run is killed, and nobody is left to stop it."""
+    run = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    script = """while kill -0 "$0" 2>/dev/null && [ -f "$2/data/postmaster.pid" ]; do sleep 2; done
+        [ -f "$2/data/postmaster.pid" ] && kill -INT "$1" && sleep 5 && rm -rf "$2" """
+    given = ["sh", "-c", script, str(run), str(server.pid), str(server.data.parent)]
+    nowhere = subprocess.DEVNULL
+    guard = subprocess.Popen(given, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
+    guard.returncode = 0  # nobody waits for it
 
 
 @contextmanager

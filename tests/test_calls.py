@@ -128,10 +128,12 @@ def test_a_request_that_is_repeated_counts_as_often_as_it_leaves(tmp_path: Path,
 
 
 def test_tokens_are_estimated_where_nobody_says(tmp_path: Path, clock: FrozenClock) -> None:
-    with serving(Service(says=False)) as url:
-        with Memory(here(tmp_path / "m.db"), **for_memory(), settings=settings(url), clock=clock) as memory:
-            memory.add("x" * 400, wait=True)
-            assert memory.ledger.calls.find(limit=1)[0].prompt_tokens == 101
+    with (
+        serving(Service(says=False)) as url,
+        Memory(here(tmp_path / "m.db"), **for_memory(), settings=settings(url), clock=clock) as memory,
+    ):
+        memory.add("x" * 400, wait=True)
+        assert memory.ledger.calls.find(limit=1)[0].prompt_tokens == 101
 
 
 def test_beyond_the_budget_work_waits_for_midnight_and_search_goes_on(
@@ -215,15 +217,17 @@ def test_a_spent_budget_is_told_before_anything_is_known_of_the_endpoint(
 
 def test_many_failed_calls_turn_doctor_red(tmp_path: Path, clock: FrozenClock) -> None:
     state = Service()
-    with serving(state) as url:
-        with Memory(here(tmp_path / "m.db"), **for_memory(), settings=settings(url), clock=clock) as memory:
-            memory.add("the river", wait=True)
-            call = memory.ledger.calls.find(limit=1)[0]
-            memory.ledger.calls.record([replace(call, ok=False, detail="does not answer")] * 6)
-            assert all(finding.ok for finding in memory.doctor()), "eight calls say little"
-            memory.ledger.calls.record([replace(call, ok=False, detail="does not answer")] * 6)
-            [red] = [finding for finding in memory.doctor() if not finding.ok]
-            assert (red.name, red.fix) == ("calls", "simonides jobs calls")
+    with (
+        serving(state) as url,
+        Memory(here(tmp_path / "m.db"), **for_memory(), settings=settings(url), clock=clock) as memory,
+    ):
+        memory.add("the river", wait=True)
+        call = memory.ledger.calls.find(limit=1)[0]
+        memory.ledger.calls.record([replace(call, ok=False, detail="does not answer")] * 6)
+        assert all(finding.ok for finding in memory.doctor()), "eight calls say little"
+        memory.ledger.calls.record([replace(call, ok=False, detail="does not answer")] * 6)
+        [red] = [finding for finding in memory.doctor() if not finding.ok]
+        assert (red.name, red.fix) == ("calls", "simonides jobs calls")
 
 
 def test_local_models_are_no_calls(tmp_path: Path, clock: FrozenClock) -> None:

@@ -199,6 +199,11 @@ def test_what_is_no_key_is_refused_and_not_shown(tmp_path: Path, wrong: object) 
     assert "short" not in str(caught.value)
 
 
+def test_a_store_in_memory_takes_no_key() -> None:
+    with pytest.raises(InputError, match="store in memory"):
+        Memory(":memory:", key=KEY)
+
+
 def test_a_key_is_asked_for_once(tmp_path: Path) -> None:
     asked: list[str] = []
 

@@ -20,7 +20,8 @@ import pytest
 
 from backends import IN_CHILD, Place
 from simonides.clock import FrozenClock, new_id
-from simonides.errors import NotFound, StoreError
+from simonides.errors import Conflict, NotFound, StoreError
+from simonides.ledger.once import Once
 from simonides.memory import Memory
 from simonides.parts.scripted import HashReader
 from simonides.settings import Settings
@@ -250,6 +251,21 @@ def test_a_file_imported_twice_at_once_is_there_once(place: Place, tmp_path: Pat
         texts = [one.text for one in memory.list(limit=1000)]
         assert sorted(texts) == sorted({f"turn {number} of a long talk" for number in range(40)}), answers
         assert memory.verify().ok
+
+
+def test_what_was_brought_by_another_since_a_look_is_refused(place: Place) -> None:
+    with open_memory(place) as memory, open_memory(place) as other:
+        memory.add("turn 0", metadata={"import": "talk:0"})
+        once = Once("import", memory.ledger.counters()["memory"])
+        other.add("turn 1", metadata={"import": "talk:1"})
+        mine = [
+            Add(new_id(), f"turn {number}", START, metadata={"import": f"talk:{number}"}) for number in (1, 2)
+        ]
+        with pytest.raises(Conflict, match=r"another writer has added the same memory .*talk:1.*Look again"):
+            memory.ledger.apply(mine, once=once)
+        assert len(memory.list()) == 2, "nothing of it was written"
+        memory.ledger.apply(mine[1:], once=once)
+        assert len(memory.list()) == 3
 
 
 @pytest.mark.only("sqlite", "postgresql")

@@ -16,14 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simonides.clock import FrozenClock, Span, new_id
+from simonides.clock import FrozenClock, Span, micros, new_id
 from simonides.errors import InputError, SimonidesError
 from simonides.ledger import Ledger
 from simonides.ledger.index import Believed, Index
 from simonides.ledger.masks import Usable
 from simonides.memory import Memory
-from simonides.parts import analyse, fuse, retrieve, tally
+from simonides.parts import analyse, fuse, retrieve, static, tally
 from simonides.parts.pack import line, pack
+from simonides.parts.query import read as read_question
 from simonides.parts.scripted import HashReader
 from simonides.settings import Settings
 from simonides.types import Add, Hit, Scope
@@ -513,3 +514,54 @@ def test_the_best_scores_are_those_of_sorting_all(
         "the newest of equals"
     )
     assert len(set(found.tolist())) == len(found)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 999), st.floats(0.2, 1))
+def test_what_lists_propose_is_what_measuring_all_proposes(seed: int, share: float) -> None:
+    chance = random.Random(seed)
+    with opened() as (memory, _):
+        memory.add_many(
+            {
+                "text": " ".join(
+                    chance.choices(WORDS, [1 / (n + 1) for n in range(len(WORDS))], k=chance.randint(1, 9))
+                ),
+                "user": "ann" if chance.random() < share else "bob",
+                "session": f"s{chance.randrange(9)}",
+                "speaker": chance.choice(["Ann", "Bob"]),
+            }
+            for _ in range(400)
+        )
+        index = Index(memory.ledger, None, 0, lambda name: False)
+        index.few = 0
+        index.follow()
+        for words in (2, 5):
+            question = read_question(" ".join(chance.sample(WORDS, words)), NOW)
+            usable = index.usable({"user": "ann"}, Believed(), micros(NOW))
+            assert usable.docs is None
+            channels, docs, _ = retrieve.score_many(
+                index, question, static.Likes.of(question.pieces), usable, None
+            )
+            few = Usable.few(np.flatnonzero(usable.marks()), index.columns)
+            exact = retrieve.score_few(index, question, static.Likes.of(question.pieces), few.numbers(), few)
+            best = [
+                exact.docs[tally.top(one, exact.docs, retrieve.PROPOSED)]
+                for one in (exact.words, exact.static)
+            ]
+            assert set(np.concatenate(best).tolist()) <= set(docs.tolist())
+            assert channels.weights == exact.weights
+            for name in ("words", "coverage", "static"):
+                values = [one.at(getattr(one, name), docs).tolist() for one in (channels, exact)]
+                assert values[0] == values[1], name
+            found = [retrieve.retrieve(index, question, one, None) for one in (usable, few)]
+            assert found[0].considered == found[1].considered == few.count
+
+
+def test_rough_sums_choose_the_best_even_where_most_are_equal() -> None:
+    chance = np.random.default_rng(3)
+    for size, k in ((100, 7), (5000, 40), (70_000, 640)):
+        sums = chance.integers(0, 9, size).astype(np.uint16)
+        mask = chance.random(size) < 0.5
+        found = tally.leaders(sums.copy(), Usable(size, int(mask.sum()), 0, mask=mask), k)
+        order = np.lexsort((-np.arange(size), -(sums * mask).astype(int)))
+        assert found.tolist() == order[:k].tolist(), "of equals the newest"

@@ -265,6 +265,18 @@ def test_codes_that_do_not_hold_are_never_served(tmp_path: Path, clock: FrozenCl
         assert full(memory)
 
 
+def test_vectors_of_another_size_than_announced_are_never_served(tmp_path: Path, clock: FrozenClock) -> None:
+    class Short(New):
+        def read(self, texts: Sequence[tuple[str, str]]) -> list[States]:
+            return [States(one.tokens, one.states, one.pooled[:32]) for one in super().read(texts)]
+
+    with opened(tmp_path, clock, old(), 10) as memory:
+        with pytest.raises(StoreError, match="another size than it says"):
+            memory.reindex(Short())
+        assert models(memory) == {"hash"}
+        assert full(memory)
+
+
 def test_a_few_texts_that_it_cannot_read_do_not_stop_it(tmp_path: Path, clock: FrozenClock) -> None:
     class Picky(New):
         def read(self, texts: Sequence[tuple[str, str]]) -> list[States]:

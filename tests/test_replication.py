@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -108,6 +110,28 @@ def test_reads_are_of_bounded_age_or_refused(pair: Pair) -> None:
         assert patient.status().memories == 21
 
 
+def test_a_primary_that_falls_silent_is_noticed_after_the_timeout_of_the_receiver(origin: Path) -> None:
+    """Stopped processes keep their connections open and say nothing, as a network does that is cut."""
+    settings = Settings(meaning="instant", max_staleness=0.5)
+    with (
+        started(origin, {"wal_receiver_timeout": "3s"}) as pair,
+        Memory(pair.standby.url, settings=settings) as bounded,
+    ):
+        (found,) = ask(pair.primary, "SELECT pid FROM pg_stat_replication")
+        for pid in (pair.primary.pid, int(found[0])):
+            os.kill(pid, signal.SIGSTOP)
+        assert bounded.status().memories == 0
+        assert within(20, lambda: _refuses(bounded))
+
+
+def _refuses(memory: Memory) -> bool:
+    try:
+        memory.status()
+    except StoreBusy:
+        return True
+    return False
+
+
 def test_a_plain_role_can_tell_how_far_a_standby_is_behind(pair: Pair) -> None:
     ask(pair.primary, "CREATE ROLE plain LOGIN")
     assert within(5, lambda: ask(pair.standby, "SELECT 1 FROM pg_roles WHERE rolname = 'plain'"))
@@ -137,6 +161,28 @@ def test_nothing_is_acknowledged_before_the_standby_shows_it(pair: Pair) -> None
         pair.standby = postgres_server.start(pair.standby.data, pair.standby.port, conf=pair.standby.conf)
         adding.join(20)
         assert reader.get(ids[0]).text == "Who follows?"
+
+
+def test_a_commit_whose_wait_was_cancelled_is_not_acknowledged(pair: Pair) -> None:
+    pair.wait_for_standby()
+    with Memory(pair.primary.url, settings=INSTANT) as writer:
+        writer.add("Shown by both.")
+        pair.standby.stop()
+        told: list[StoreUnusable] = []
+
+        def add() -> None:
+            try:
+                writer.add("On the primary only.")
+            except StoreUnusable as err:
+                told.append(err)
+
+        adding = threading.Thread(target=add)
+        adding.start()
+        cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        assert within(10, lambda: ask(pair.primary, cancel))
+        adding.join(10)
+        assert "may be missing on the servers that follow" in told[0].rule
+        assert writer.status().memories == 2
 
 
 @pytest.mark.slow

@@ -132,6 +132,9 @@ def test_an_index_equals_a_rebuild_after_anything_with_and_without_saving(
             elif verb == "open":
                 living = open_saved(ledger)
             living.follow()
+            living.few = place % 2 * 1000  # masks that are kept, and lists
+            for asked in ({}, {"user": "ann"}):
+                living.usable(asked, Believed(), micros(clock.now() + timedelta(hours=place - 50)))
         living.follow()
         rebuilt = Index(ledger, model, DIMENSION, living.role)
         rebuilt.follow()
@@ -171,8 +174,13 @@ def assert_same_usable(one: Index, other: Index, ledger: Ledger, clock: FrozenCl
             Believed(known_at=now),
             Believed(as_of=now),
         ):
+            one.few = 0
+            kept = one.usable(asked, believed, now)
             rows = [i.column("row")[i.usable(asked, believed, now).numbers()].tolist() for i in (one, other)]
             assert rows[0] == rows[1]
+            docs = kept.numbers()
+            assert (kept.count, kept.words) == (len(docs), int(one.column("words")[docs].sum()))
+            assert kept.has(np.arange(-1, one.size)).tolist() == [d in docs for d in range(-1, one.size)]
             if not ledger.rules() and believed.as_of is None:
                 assert set(rows[0]) <= set(expected(ledger, asked, believed, now))
     rows = other.column("row")

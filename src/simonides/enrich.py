@@ -56,6 +56,7 @@ LOOK_AGAIN = 0.5
 """The same after a failure, whose jobs are due again soon."""
 PAUSE = 0.02
 """Seconds the background waits after a batch, so that searches get the processor."""
+MOST_DOUBLINGS = 9
 LONGEST_REST = 300.0
 """Seconds the background rests at most after the model failed as a whole; the first rest is a second."""
 TIDIED = 2000
@@ -108,6 +109,7 @@ class Enricher:
         if named:
             self._settings = replace(self._settings, model=model)
         self._chosen = Chosen(self._ledger, self._settings, None if named else model, self._spending)
+        self._failed, self._degraded = None, ""
         self.forget()
 
     def forget(self) -> None:
@@ -139,7 +141,8 @@ class Enricher:
             return self._recall
         with self._opening:
             served = self._ledger.served()
-            if self._recall is None or self._opened_for == UNDECIDED or served not in (0, self._opened_for):
+            switched = self.active and served not in (0, self._opened_for)
+            if self._recall is None or switched or self._opened_for == UNDECIDED:
                 self._recall = self._reopened(served, first=self._recall is None)
             self._token = None if self._opened_for == UNDECIDED else token
             return self._recall
@@ -238,13 +241,14 @@ class Enricher:
         with self._reading:
             self._release()
             if not self._ledger.jobs.ready((READ, TIDY)):
+                if self._failed is not None and not self._ledger.backlog_size():
+                    self._failed = None  # others have read it
                 return 0
             try:
                 if self._chosen.remote and (why := self._spending.spent()):
                     raise BudgetSpent("model calls", why, "", "It goes on at 00:00 UTC.")
-                model, reader = (
-                    self._chosen.opened()
-                )  # before anything is taken: who can't read takes nothing
+                # Before anything is taken: who can't read takes nothing.
+                model, reader = self._chosen.opened()
                 taken = self._ledger.jobs.claim((READ, TIDY), LEASE_SECONDS, most)
                 with self._holding(taken):
                     if taken and taken[0].kind == TIDY:
@@ -368,7 +372,7 @@ class Enricher:
         except SimonidesError:  # kept, for `doctor`; the jobs were given back
             self._resume.clear()
             self._rests_until = time.monotonic() + min(LONGEST_REST, 2.0**self._failures)
-            self._failures += 1
+            self._failures = min(self._failures + 1, MOST_DOUBLINGS)
         return True
 
     def _enters_later(self) -> bool:

@@ -41,6 +41,7 @@ SAME = 0.98
 """Cosine that the two vectors of one text must have at least: 8 bits and the size of a batch change a little."""
 FAILING_SHARE = 0.01
 """A larger share of texts that the model can't read forbids the switch."""
+STILL_SERVED = "The old codes go on being served."
 ROW_BYTES = 90
 """What a row of codes takes in the file beside them, indexes included."""
 
@@ -147,8 +148,11 @@ class Reindex:
             with holding(self._ledger, [job]):
                 staging.prune(model, size)
                 read, failed, last = self._read(model, step)
+                if wrong := staging.prune(model, size):
+                    rule = f"gives {wrong} vectors of another size than it says"
+                    raise StoreError(f"model {self._chosen.name}", rule, "", STILL_SERVED)
                 self._require_same(model)
-                waiting = staging.switch(model, size, job.job, last, len(failed))
+                waiting = staging.switch(model, job.job, last, len(failed))
         except BudgetSpent as err:
             jobs.postpone([job], err.rule, self._ledger.calls.tomorrow())
             raise

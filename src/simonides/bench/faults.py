@@ -27,8 +27,9 @@ NOTE = (
     " of the rest, some writes torn at sectors of 512 bytes, {power} times with different chances. Each is opened and"
     " held against what had been acknowledged: every version of every memory is compared with a ledger of plain Python"
     " values, the hash chain, SQLite's integrity and all derived data are checked, and the index is compared with a"
-    " new one. Then each write and sync of another life fails once, or the disk is full from there on until a call has"
-    " been refused; the call is tried again, must go well, and the store must be whole."
+    " new one. A migration must be done or not begun; so must an erasure, and once it was acknowledged no word of it"
+    " may be in any file. Then each write and sync of another life fails once, or the disk is full from there on until"
+    " a call has been refused; the call is tried again, must go well, and the store must be whole."
 )
 
 

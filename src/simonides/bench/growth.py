@@ -183,6 +183,12 @@ def needed(folder: Path, sizes: Sequence[int], *, kept: bool) -> int:
     return bytes_
 
 
+def _taken(file: Path) -> int:
+    """Return what a file takes on the disk: less than its length where it has room that nobody has written."""
+    told = file.stat()
+    return 512 * int(getattr(told, "st_blocks", -(-told.st_size // 512)))
+
+
 def _store(folder: Path, many: int) -> Path:
     return folder / f"growth-{many}.db"
 
@@ -214,7 +220,7 @@ def grown(folder: Path, many: int, given: filling.Read, times: tuple[int, int], 
     compared = ticker.counting(f"{many:,}: ranking exactly", 2 * COMPARED)
     agreements = [agreement(path, tier, many, compared) for tier in ("full", "instant")]
     ticker.show(f"{many:,}: another process writes ...")
-    saved = sum(file.stat().st_size for file in place.glob("*")) if place.exists() else 0
+    saved = sum(map(_taken, place.glob("*")))
     followed = found(path)
     return Grown(filled, saved, starts, imported, rebuilt, asking, followed, memory, agreements)
 

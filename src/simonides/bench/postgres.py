@@ -6,6 +6,7 @@ file, the same index following the server (the default there), and words by tsve
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -114,11 +115,12 @@ def _place(given: str) -> Generator[str]:
         return
     home = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
     home.chmod(0o711)
-    with postgres_server.temporary(home, {"shared_buffers": "256MB", "max_wal_size": "2GB"}) as server:
-        server.run("createdb", "bench")
-        yield server.url_of("bench")
-    (home / "data.log").unlink(missing_ok=True)
-    home.rmdir()
+    try:
+        with postgres_server.temporary(home, {"shared_buffers": "256MB", "max_wal_size": "2GB"}) as server:
+            server.run("createdb", "bench")
+            yield server.url_of("bench")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _tenant(place: str) -> str:

@@ -99,6 +99,7 @@ class Soak:
 
     def __init__(self, path: Path, seed: int = 1) -> None:
         self.path = path
+        self.others = _children()  # of whoever soaks, and none of the store's
         self.memory = Memory(path, embedder=HashReader(64))
         self.random = random.Random(seed)
         self.texts = Generator(seed)
@@ -211,7 +212,7 @@ def sample(soak: Soak, operations: int) -> Sample:
         resident=_resident(),
         descriptors=len(list(Path("/proc/self/fd").iterdir())),
         threads=threading.active_count(),
-        children=_children(),
+        children=_children() - soak.others,
         log=log.stat().st_size if log.exists() else 0,
         versions=soak.memory.status().versions,
     )

@@ -21,6 +21,7 @@ from simonides.bench.writing import Sizes, Written
 from simonides.doors.desk import Desk
 from simonides.doors.paper import Paper, size
 from simonides.doors.verb import verb
+from simonides.ledger import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +38,8 @@ NOTE = (
     " its embedding is part of every search. Of the larger stores the model read {read:,} memories; the others have"
     " codes of these with noise on them. *One scope* is all memories, *spread* is one user of 100 memories among all"
     " users. Percentiles are of wall time, medians over {rounds} rounds; CPU is the mean of this process. Adds are"
-    " durable: SQLite's `synchronous=full`, one transaction each. The *first search* of a process reads the index from"
-    " the file."
+    " durable: SQLite's `synchronous=full`, one transaction each. The *first search* of a process reads the index: the"
+    " full tier's from the store, the instant tier's from where that was saved, if the store is large."
 )
 
 
@@ -169,6 +170,7 @@ def _measure(folder: Path, sizes: Sequence[int], rounds: int, asked: int, ticker
         if many == _nearest(sizes):
             ticker.show("starting processes ...")
             measured.processes = processes(path, many, rounds)
+        snapshot.discard(snapshot.folder(path))
         for file in folder.glob(f"{path.name}*"):
             file.unlink()
     return measured

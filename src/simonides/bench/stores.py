@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from simonides.ledger import snapshot
 from simonides.memory import Memory
 from simonides.parts.rank import same_words
 
@@ -92,6 +93,7 @@ class Store:
         for memory in self._open.values():
             memory.close()
         if isinstance(self._path, Path):
+            snapshot.discard(snapshot.folder(self._path))
             for file in self._path.parent.glob(f"{self._path.name}*"):
                 file.unlink()
 

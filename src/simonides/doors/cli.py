@@ -80,7 +80,7 @@ COMMANDS: dict[str, Entry] = {
         CARE, f"{HOME}.completion:completion", "Let the shell complete commands and options."
     ),
     "demo": Entry("See it", f"{HOME}.demo:demo", "Take a tour of twenty seconds on a temporary file."),
-    "bench": Entry("See it", f"{HOME}.bench:bench", "Measure recall and speed on this machine."),
+    "bench": Entry("See it", f"{HOME}.bench:bench", "Measure recall, speed and safety on this machine."),
 }
 
 _MEANT = {

@@ -21,7 +21,7 @@ from simonides.ledger import proof
 from simonides.ledger.db import Database, check_place, opened_here
 from simonides.ledger.drivers import STANDARD, Driver, FileConnection, holds_pages
 from simonides.ledger.encrypted import Vault, open_connection
-from simonides.ledger.faults import OF_DAMAGE, explain
+from simonides.ledger.faults import OF_DAMAGE, code_of, explain
 from simonides.ledger.migrations import LATEST, identify
 from simonides.ledger.snapshot import discard, folder
 from simonides.ledger.sql import Connection
@@ -231,7 +231,7 @@ def _named(copy: Copy, path: Path) -> Copy:
 def _begin_epoch(path: Path, copy: Copy, driver: Driver) -> None:
     """Make every index and cache of what was in its place start over; they know a store by its id and its counters."""
     if copy.schema == LATEST:
-        with contextlib.closing(driver.connect(str(path), 0)) as connection:
+        with _explained(path), contextlib.closing(driver.connect(str(path), 0)) as connection:
             leap = 1 + secrets.randbelow(2**20)
             connection.execute("UPDATE counter SET value = value + ? WHERE name = 'epoch'", (leap,))
 
@@ -426,4 +426,7 @@ def _explained(path: Path) -> Generator[None]:
         ours = explain(err, str(path), 0)
         if ours is None:
             raise
+        if isinstance(err, sqlite3.Error) and code_of(err) == sqlite3.SQLITE_READONLY:
+            rule = "is damaged"  # its header says that only a newer SQLite may write it; the rights are ours
+            raise StoreUnusable(f"backup {path}", rule, str(err), "Choose another backup.") from err
         raise ours from err

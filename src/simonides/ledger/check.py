@@ -49,7 +49,7 @@ def check(database: Database) -> list[Finding]:
         _words,
         erasures,
     )
-    found = [_private(database), _write_ahead_log(database)]
+    found = [_private(database), _encryption(database), _write_ahead_log(database)]
     with database.snapshot() as connection:
         found += [_tried(look, connection) for look in looks]
     return found
@@ -134,6 +134,10 @@ def _private(database: Database) -> Finding:
     mode = stat.S_IMODE(database.path.stat().st_mode)
     fix = f"chmod 600 {database.path}" if mode & 0o077 else ""
     return Finding("permissions", not fix, f"mode {mode:o}", fix)
+
+
+def _encryption(database: Database) -> Finding:
+    return Finding("encryption", True, "ChaCha20-Poly1305" if database.encrypted else "none")
 
 
 def _write_ahead_log(database: Database) -> Finding:

@@ -75,7 +75,10 @@ class Database(Forkable):
     ) -> None:
         chosen = settings or Settings()
         self.in_memory = str(path) == IN_MEMORY
-        self.driver = STANDARD if self.in_memory else driver
+        if self.in_memory and driver.encrypted:
+            rule = "has no use for a store in memory: a backup of it would be plain"
+            raise InputError("key", rule, "", "Leave it out, or name a file.")
+        self.driver = driver
         self.path = Path(path) if self.in_memory else check_place(Path(path))
         self.busy_seconds = chosen.busy_seconds
         self.commits = 0

@@ -11,13 +11,14 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
+from typing import Any
 
 from simonides.clock import instant, micros
 from simonides.ledger import counters, meta
 from simonides.ledger.canonical import decode, encode
 from simonides.ledger.events import ERASE, Deed
 from simonides.ledger.memories import Batch
-from simonides.ledger.selection import IDS, IN_ROWS, Doomed, portions, streamed
+from simonides.ledger.selection import IDS, IN_ROWS, Doomed, portions
 from simonides.ledger.sql import Connection, numbers
 from simonides.types import Erasure
 
@@ -94,7 +95,7 @@ def _origins(connection: Connection, rows: Sequence[int]) -> dict[bytes, str]:
     secret = key(connection, make=True)
     query = f"SELECT id, metadata FROM memory WHERE row {IN_ROWS} AND metadata IS NOT NULL"
     named = (
-        (bytes(id), decode(text).get(_ORIGIN)) for id, text in streamed(connection, query, (numbers(rows),))
+        (bytes(id), decode(text).get(_ORIGIN)) for id, text in _rows(connection, query, (numbers(rows),))
     )
     return {id: _hidden(name, secret) for id, name in named if isinstance(name, str)}
 
@@ -163,7 +164,7 @@ def _examples(connection: Connection, rows: Sequence[int]) -> tuple[str, ...]:
 
 def _bytes(connection: Connection, rows: Sequence[int]) -> int:
     query = f"SELECT text FROM memory WHERE row {IN_ROWS}"
-    return sum(len(row[0].encode()) for row in streamed(connection, query, (numbers(rows),)))
+    return sum(len(row[0].encode()) for row in _rows(connection, query, (numbers(rows),)))
 
 
 def _delete(connection: Connection, rows: Sequence[int], doomed: Doomed) -> dict[str, int]:
@@ -247,3 +248,9 @@ def _log(
         seq = batch.log(deed)
     batch.flush()
     return seq
+
+
+def _rows(connection: Connection, query: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+    cursor = connection.execute(query, values)
+    while rows := cursor.fetchmany(2000):
+        yield from rows

@@ -14,8 +14,8 @@ FITS = """(t.kind = '' OR t.kind = m.kind) AND (t."user" = '' OR t."user" = s."u
     AND (t.project = '' OR t.project = s.project)"""
 """Condition for a rule t that is about the memory m in its scope s."""
 KEPT = f"""NOT EXISTS (SELECT 1 FROM expiry y WHERE y.id = m.id AND y.at <= ?)
-    AND NOT EXISTS (SELECT 1 FROM retention t CROSS JOIN memory b WHERE b.id = m.id AND b.version = 1
-        AND b.recorded_from + t.seconds * {SECOND} <= ? AND {FITS})"""
+    AND NOT EXISTS (SELECT 1 FROM retention t WHERE {FITS}
+        AND (SELECT b.recorded_from FROM memory b WHERE b.id = m.id AND b.version = 1) + t.seconds * {SECOND} <= ?)"""
 """Condition on the tables m (memory) and s (its scope) for what has not expired; takes the present time twice."""
 
 

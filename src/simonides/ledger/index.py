@@ -52,7 +52,7 @@ __all__ = [
 
 BULK = 50_000
 """Rows read from the store at a time."""
-FEW = 20_000
+FEW = 6_000
 """So many documents or fewer are named by number, and searched by what each of them holds."""
 ASKS = 1
 """Flag of a text that ends with a question mark."""
@@ -117,6 +117,9 @@ class Index:
         dimension: of the model's vectors.
         role: tells of a speaker's name whether it is a role, such as `assistant`, and no person.
         cache: the folder that the index is saved in, None for not saving it.
+
+    Attributes:
+        few: so many documents or fewer are named by number.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class Index:
         self.model = model
         self.dimension = dimension
         self.role = role
+        self.few = FEW
         self._seen: object = None
         self._saver = None if cache is None else Saver(self, cache)
         self.clear()
@@ -176,14 +180,14 @@ class Index:
 
     @contextmanager
     def scratch(self) -> Generator[tuple[NDArray[np.uint16], NDArray[np.uint16]]]:
-        """Give two arrays (documents,) of small numbers that are all 0; under the lock."""
+        """Give two arrays (documents,) of small numbers, all 0, under the lock; the second must be all 0 at the end."""
         arrays = self._scratch
         if arrays.shape[1] < self.size:
-            arrays = self._scratch = np.zeros((2, spare(self.size)), np.uint16)
-        try:
-            yield arrays[0, : self.size], arrays[1, : self.size]
-        finally:
-            arrays.fill(0)
+            arrays = np.zeros((2, spare(self.size)), np.uint16)
+        self._scratch = np.zeros((2, 0), np.uint16)  # after an error anything may be in it
+        yield arrays[0, : self.size], arrays[1, : self.size]
+        arrays[0, : self.size].fill(0)
+        self._scratch = arrays
 
     # Following
 
@@ -202,11 +206,13 @@ class Index:
         with self.lock:
             if token == self._seen:
                 return
-            if self._seen is None and self._saver is not None:
+            if self._seen is None and self._saver is not None and not self.size:
                 self._saver.load()
             counters = self.ledger.counters()
             if counters["epoch"] != self.position.epoch:
                 self.clear()
+                if self._saver is not None:
+                    self._saver.spoil()
             self._follow_rows()
             self._follow_closings()
             if counters["expiry"] > self.position.expiry:
@@ -215,9 +221,8 @@ class Index:
                 self._follow_rules(counters["rules"])
             if counters["serial"] > self.position.serial:
                 self._follow_codes(counters["serial"])
-            if (
-                counters["erased"] > self.position.erased
-            ):  # last: whatever was taken in before it was erased goes
+            # Last, so that what was taken in before it was erased goes too.
+            if counters["erased"] > self.position.erased:
                 self._follow_erased()
             self._seen = token
 
@@ -246,9 +251,8 @@ class Index:
             after = int(self.columns["row"][-1]) if self.size else 0
             fresh = self.ledger.fresh(after, BULK)
             if fresh:
-                self.scopes.extend(
-                    self.ledger.scope_table(after=len(self.scopes) - 1)
-                )  # after the rows: all are there
+                # After the rows: whatever scope they are in is there by now.
+                self.scopes.extend(self.ledger.scope_table(after=len(self.scopes) - 1))
                 self._append(fresh)
             if len(fresh) < BULK:
                 return
@@ -393,7 +397,7 @@ class Index:
         self.held.drop(docs)
         self._unchain(docs)
         self.columns["expires"][docs] = GONE
-        for name in ("words", "flags", "speaker"):
+        for name in ("flags", "speaker"):  # how many words it had stays, for `masks` to subtract
             self.columns[name][docs] = 0
         self.masks.change(docs)
         if self._saver is not None:
@@ -452,17 +456,21 @@ class Index:
         """
         column = self.columns["scope"]
         fits = self.scopes.fitting(scope) if scope else None
-        few = np.arange(self.size) if self.size <= FEW else None
+        few = np.arange(self.size) if self.size <= self.few else None
         if fits is not None:
-            few = self.scopes.docs(fits, column, max(FEW, self.size // 16))
+            few = self.scopes.docs(fits, column, max(self.few, self.size // 16))
         if few is not None:
-            return Usable.few(few[self._fitting(few, fits, believed, now)], self.columns)
+            found = Usable.few(few[self._fitting(few, fits, believed, now)], self.columns)
+            if found.count > self.few:
+                found.marks()
+                found.docs = None
+            return found
         if believed.rows is None and believed.as_of is None and believed.known_at is None:
             key = (tuple(sorted(scope.items())), believed.kinds)
             found = self.masks.usable(key, lambda docs: self._asked(docs, fits, believed), now)
         else:
             found = Usable.many(self._fitting(slice(0, self.size), fits, believed, now), self.columns)
-        if found.count <= FEW:
+        if found.count <= self.few:
             found.numbers()
         return found
 

@@ -76,7 +76,7 @@ class Saver:
             self._thread.start()
 
     def spoil(self) -> None:
-        """Hear that what is saved may hold something that was erased."""
+        """Hear that what is saved fits no more, and may hold something that was erased."""
         self._saved = 0
         told = snapshot.facts(self._path)
         if told is not None and told["position"]["erased"] < self._index.position.erased:
@@ -124,6 +124,10 @@ class Saver:
             if not held:
                 return False
             self._index.follow_on()
+            told = snapshot.facts(self._path)
+            if told is not None and fits(self._index, told) and self._index.size - told["size"] <= WORTH:
+                self._saved = told["size"]  # another process has just done it
+                return True
             writer = snapshot.Writer(self._path)
             try:
                 with self._index.lock:
@@ -234,7 +238,7 @@ def packed(index: Index) -> tuple[dict[str, Any], Arrays]:
     facts: dict[str, Any] = {
         "store": index.ledger.identity(), "model": index.model, "dimension": index.dimension,
         "position": asdict(index.position), "digest": _digest(index, seq),
-        "row": int(columns["row"][-1]) if len(columns) else 0, "lists": lists,
+        "row": int(columns["row"][-1]) if len(columns) else 0, "size": len(columns), "lists": lists,
         "speakers": _left(index.speakers, np.unique(left)), "kinds": index.kinds,
         "scopes": _scopes_left(index, arrays["scope.fields"]),
     }  # fmt: skip

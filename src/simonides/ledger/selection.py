@@ -143,7 +143,7 @@ def _fitting(connection: Connection, selection: Selection) -> Iterator[bytes]:
         searches = [(f"m.id IN ({marks})", some) for marks, some in portions(sorted(selection.ids))]
     for chosen, some in searches:
         query = f"SELECT {needed} FROM memory m WHERE {chosen} AND {condition}"
-        for id, metadata, *texts in streamed(connection, query, (*some, *values)):
+        for id, metadata, *texts in _rows(connection, query, (*some, *values)):
             if where is not None and not filters.matches(where, decode(metadata)):
                 continue
             if mentions is None or any(map(mentions, _strings(metadata, *texts))):
@@ -156,7 +156,7 @@ def _fitting_links(
     """Yield the links whose own texts say it, and which touch a memory that fits otherwise."""
     around = set(_fitting(connection, replace(selection, mentions=None)))
     query = "SELECT l.id, l.source, l.target, l.relation, l.evidence, l.reason FROM link l"
-    for id, source, target, *texts in streamed(connection, query, ()):
+    for id, source, target, *texts in _rows(connection, query, ()):
         if any(map(mentions, texts)) and not around.isdisjoint((bytes(source), bytes(target))):
             yield bytes(id)
 
@@ -226,7 +226,7 @@ def _derived(connection: Connection, ids: set[bytes]) -> set[bytes]:
     """Return the memories that cite these, those that cite them, and so on."""
     query = "SELECT id, source FROM memory WHERE source LIKE ?"
     citing: dict[bytes, set[bytes]] = {}
-    for id, source in streamed(connection, query, ('%"memory":"%',)):
+    for id, source in _rows(connection, query, ('%"memory":"%',)):
         for cited in IDS.findall(source):
             citing.setdefault(bytes.fromhex(cited), set()).add(bytes(id))
     found, edge = set[bytes](), set(ids)
@@ -254,8 +254,7 @@ def portions(ids: Sequence[bytes]) -> Iterator[tuple[str, Sequence[bytes]]]:
         yield ", ".join("?" * len(some)), some
 
 
-def streamed(connection: Connection, query: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a query, without holding them all."""
+def _rows(connection: Connection, query: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
     cursor = connection.execute(query, values)
     while rows := cursor.fetchmany(2000):
         yield from rows

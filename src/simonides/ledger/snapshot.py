@@ -44,10 +44,15 @@ def folder(store: Path) -> Path:
 
 
 def discard(place: Path, wait: float = WAIT) -> None:
-    """Delete what is saved in a folder, and wait for a writer in another process to be done before."""
+    """Delete what is saved in a folder, and wait so many seconds for a writer in another process to be done before.
+
+    Without waiting, a writer is left alone: it replaces what is saved.
+    """
     if not place.is_dir():
         return
-    with locked(place, wait):
+    with locked(place, wait) as held:
+        if not held and not wait:
+            return
         for file in place.iterdir():
             if file.name != LOCK:
                 file.unlink(missing_ok=True)

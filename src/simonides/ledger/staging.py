@@ -108,42 +108,38 @@ def sample(connection: Connection, model: int, chosen: Sequence[int]) -> dict[in
     return derived.codes(connection, [row[0] for row in found if row is not None], model)
 
 
-def prune(connection: Connection, model: int, vector_bytes: int) -> int:
-    """Delete the codes of a model whose vectors have not the size they must have; return how many."""
-    query = "DELETE FROM pooled WHERE model = ? AND length(vector) <> ?"
-    return connection.execute(query, (model, vector_bytes)).rowcount
+def misshapen(connection: Connection, model: int, vector_bytes: int) -> list[int]:
+    """Return the serial numbers of the codes of a model whose vectors have not the size they must have."""
+    query = "SELECT serial FROM pooled WHERE model = ? AND length(vector) <> ?"
+    return [row[0] for row in connection.execute(query, (model, vector_bytes)).fetchall()]
 
 
-def switch(
-    connection: Connection, model: int, vector_bytes: int, job: int, last: int, forgiven: int, *, now: int = 0
-) -> int:
+def switch(connection: Connection, model: int, job: int, last: int, forgiven: int, *, now: int = 0) -> int:
     """Serve a model from now on, in one transaction; return how many rows it has yet to read.
 
     Args:
-        vector_bytes: what each of its vectors takes.
         job: the number of the job that made its codes; done with this.
         last: newest row that it was to read; later ones are read by the backlog.
         forgiven: so many of the others may be without codes.
 
     Raises:
-        StoreError: more believed rows than that have none of the right size.
+        StoreError: more believed rows than that have none.
     """
-    query = f"""SELECT count(*) FROM memory m WHERE m.row <= ? AND m.recorded_to = {FOREVER}
-        AND NOT {_WHOLE}"""
-    missing = int(connection.execute(query, (last, model, vector_bytes)).fetchone()[0])
-    if missing > forgiven:
-        rule = f"{missing} believed memories have no codes of it yet"
+    missing = f"""SELECT m.row, CASE WHEN m.row <= ? AND m.recorded_to = {FOREVER} THEN 1 ELSE 0 END
+        FROM memory m WHERE NOT {_HAS} ORDER BY m.row"""
+    rows = connection.execute(missing, (last, model)).fetchall()
+    wanted = sum(due for _, due in rows)
+    if wanted > forgiven:
+        rule = f"{wanted} believed memories have no codes of it yet"
         raise StoreError(f"model {model}", rule, "", "Run the same command again: it goes on.")
-    prune(connection, model, vector_bytes)
     connection.execute("DELETE FROM job WHERE kind = ?", (jobs.READ,))
-    asked = f"""INSERT INTO job (kind, row, created) SELECT ?, m.row, ? FROM memory m
-        WHERE NOT {_HAS} ORDER BY m.row"""
-    waiting = connection.execute(asked, (jobs.READ, now, model)).rowcount
+    asked = "INSERT INTO job (kind, row, created) VALUES (?, ?, ?)"
+    connection.executemany(asked, [(jobs.READ, row, now) for row, _ in rows])
     derived.serve(connection, model)
     derived.begin_epoch(connection)
     jobs.done(connection, [job])
     jobs.put(connection, jobs.TIDY, now=now)
-    return waiting
+    return len(rows)
 
 
 def tidy(connection: Connection, limit: int) -> int:
@@ -207,13 +203,18 @@ class Staging:
 
     def prune(self, model: int, vector_bytes: int) -> int:
         """Delete the codes of a model whose vectors have not the size they must have; return how many."""
-        with self._database.writing() as connection:
-            return prune(connection, model, vector_bytes)
+        with self._database.reading() as connection:
+            found = misshapen(connection, model, vector_bytes)
+        if found:
+            with self._database.writing() as connection:
+                query = "DELETE FROM pooled WHERE serial IN (SELECT value FROM json_each(?))"
+                connection.execute(query, (numbers(found),))
+        return len(found)
 
-    def switch(self, model: int, vector_bytes: int, job: int, last: int, forgiven: int) -> int:
+    def switch(self, model: int, job: int, last: int, forgiven: int) -> int:
         """Serve a model from now on; returns and raises like the function of that name."""
         with self._database.writing() as connection:
-            return switch(connection, model, vector_bytes, job, last, forgiven, now=self._now())
+            return switch(connection, model, job, last, forgiven, now=self._now())
 
     def tidy(self, limit: int) -> int:
         """Delete some of the codes that are neither served nor being made; return how many."""

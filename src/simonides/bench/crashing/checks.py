@@ -291,6 +291,16 @@ def index_of(memory: Memory, *, kept: bool = True) -> Index:
     return index
 
 
+def candidates(memory: Memory, query: str) -> list[str]:
+    """Return the ids of all that a search considers, best first; the order is the scripted model's and means little."""
+    index_of(memory)
+    recall = memory._recall  # pyright: ignore[reportPrivateUsage]
+    assert recall is not None
+    rows = recall.ask(query, {}, Believed(), memory.clock.now()).rows.tolist()
+    held = memory.ledger.load(rows)
+    return [held[row].id for row in rows if row in held]
+
+
 def save_index(memory: Memory) -> Path:
     """Save the index of a store in a file, however small it is, and read it anew; return the folder."""
     folder = snapshot.folder(Path(memory.path))

@@ -20,13 +20,15 @@ from simonides.types import Add
 SCHEMA = 2
 MEMORIES = 1000
 ACTOR = "an earlier version"
+NAME = "old"
+"""What the names of its operations begin with."""
 BACKUP = f"memory.db.v{SCHEMA}.backup"
 """What the migration leaves beside the file."""
 
 
 def make(path: Path, journals: Path) -> None:
     """Make the file, and a journal that says what is in it."""
-    writer = Writer(journals / f"old{ENDING}")
+    writer = Writer(journals / f"{NAME}{ENDING}")
     generator = Generator(3)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for step in MIGRATIONS[:SCHEMA]:
@@ -38,7 +40,7 @@ def make(path: Path, journals: Path) -> None:
         connection.execute("INSERT INTO scope (scope) VALUES (1)")
         head = GENESIS
         for number, made in enumerate(generator.memories(MEMORIES), 1):
-            change = Add(new_id(), made.text, made.at, speaker=made.speaker, reason=f"old{number}")
+            change = Add(new_id(), made.text, made.at, speaker=made.speaker, reason=f"{NAME}{number}")
             writer.tried(change.reason, [change])
             head = _insert(connection, number, head, change)
             writer.done(change.reason, (number,))

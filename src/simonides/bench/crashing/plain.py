@@ -277,7 +277,10 @@ class PlainLedger:
         actor: str,
     ) -> None:
         edges = self.edges[id]
-        at = max([now, *(edge.link.recorded.start for edge in closing)])
+        spans = [edge.link.recorded for edge in edges]
+        at = max(
+            [now, *(each.start for each in spans), *(each.end for each in spans if each.end is not None)]
+        )
         left = [
             edge
             if edge not in closing

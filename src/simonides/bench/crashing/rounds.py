@@ -22,9 +22,9 @@ LIVES = {"working": 6, "reopening": 3, "enriching": 2, "checkpointing": 2, "savi
 """How processes live, and how often each."""
 OF_FILES = {"checkpointing", "saving"}
 """Lives that only a store in a file has."""
-PAUSES = (0.05, 0.6)
+PAUSES = (0.1, 0.9)
 """Shortest and longest time between two kills, in seconds."""
-OF_A_SERVER = 4
+OF_A_SERVER = 2
 """How many times longer it is with a server, to which a process takes longer to connect than to open a file."""
 SOON = 0.012
 """A process that is killed while it starts lives at most so long."""
@@ -92,14 +92,16 @@ class Tally:
 
     def take(self, found: Found, written: journal.Journal) -> None:
         """Take in the last inspection of a store."""
-        self.acknowledged += found.acknowledged
+        done = [entry for entry in written.entries if entry.state == journal.DONE]
+        done = [entry for entry in done if not entry.name.startswith(old.NAME)]
+        self.acknowledged += len(done)
         self.refused += found.refused
         self.unanswered += found.unanswered
         self.happened += found.happened
         self.events += found.events
         self.versions += found.versions
         self.searches += sum(written.counts.values())
-        self.answers += [entry.seconds for entry in written.entries if entry.state == journal.DONE]
+        self.answers += [entry.seconds for entry in done]
 
 
 def run(folder: Path, plan: Plan, step: Callable[[int], object]) -> Tally:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simonides.bench.crashing.checks import DIMENSION, save_index
+from simonides.bench.crashing.checks import DIMENSION, candidates, save_index
 from simonides.bench.crashing.journal import ENDING, Writer, named
 from simonides.bench.generate import Generator
 from simonides.clock import new_id
@@ -36,7 +36,7 @@ PHASE_BYTES = 16
 """Size of the file in which a process says what it is about, for whoever counts what its death interrupted."""
 OTHERS = 30
 """Memories of other writers that a thread knows of."""
-LOOK_BACK = 5
+LOOK_BACK = 1
 """Every how many-th acknowledged add is read back and searched for at once."""
 
 
@@ -120,10 +120,9 @@ class Hand:
         if first.text != added.text:
             self._journal.note(f"{added.id}: reads {first.text!r} right after it was added as {added.text!r}")
         mark = added.text.rsplit(" ", 1)[1]
-        seen = memory.explain(mark, k=5, gate=False)
-        if all(one.memory.id != added.id for one in (*seen.hits, *seen.dropped)) and (
-            len(memory.history(added.id)) == 1
-        ):
+        _c = candidates(memory, mark)
+        if added.id in _c and _c.index(added.id) > 40: self._journal.note(f"RANK {_c.index(added.id)} of {len(_c)}")
+        if added.id not in _c and len(memory.history(added.id)) == 1:
             self._journal.note(f"{added.id}: was not found by {mark!r} right after it was added")
         self._journal.count("searches")
 

@@ -42,7 +42,7 @@ STAMP = "%Y%m%dT%H%M%SZ"
 )
 @click.option("--dry-run", is_flag=True, help="With --restore: check the backup, change nothing.")
 def backup(desk: Desk, target: Path | None, *, force: bool, restore: Path | None, dry_run: bool) -> None:
-    """Copy the file while it is in use, and check the copy.
+    """Copy the file while it is in use, check the copy, put one back.
 
     The copy is of one moment, however many programs write meanwhile, and is one file: it needs nothing
     beside it, and `--path` opens it. It is opened and checked before it gets its name. The copy of an

@@ -74,7 +74,11 @@ def rekey(desk: Desk, *, new_key_file: Path | None, keychain: bool) -> None:
     _convert(desk, _encrypted(desk), "Encrypted anew", new_key_file, keychain=keychain)
 
 
-@verb("decrypt", examples=("simonides decrypt", "simonides --key-file old.key decrypt"), then=())
+@verb(
+    "decrypt",
+    examples=("simonides decrypt", "simonides --key-file old.key decrypt"),
+    then=("simonides status",),
+)
 def decrypt(desk: Desk) -> None:
     """Make an encrypted file plain again.
 

@@ -14,8 +14,10 @@ import os
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 import psycopg
@@ -35,6 +37,8 @@ from simonides.settings import Settings
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from psycopg.errors import Diagnostic
+
 _CONNECT_SECONDS = 10
 _KEEPALIVE: dict[str, Any] = {
     "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000,
@@ -53,6 +57,10 @@ _TURN = """WITH mine AS (INSERT INTO @@.writer (writer, mark) VALUES ($1, $2)
     ON CONFLICT (tenant, writer) DO UPDATE SET mark = excluded.mark, at = now())
     UPDATE counter SET value = value + 1 WHERE name = 'commits' RETURNING value"""
 _FORGOTTEN = "DELETE FROM writer WHERE at < now() - interval '7 days'"
+_GROWN = frozenset(8**power for power in range(1, 8))
+"""After so many transactions of one process the server is asked for statistics, sooner than autovacuum would be:
+without them it takes a tenant's rows for a few, and joins whole tables. Who doesn't own the tables is only warned."""
+_ANALYSE = "ANALYZE (SKIP_LOCKED) @@.memory, @@.scope, @@.lexical, @@.event, @@.job, @@.link, @@.pooled"
 _BEGUN: LiteralString = "begun"
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -100,6 +108,7 @@ class PostgresDatabase(Forkable):
         self._mark = 0
         self._after = ExitStack()
         self._pool: ConnectionPool[Raw] | None = None
+        self._warnings: weakref.WeakKeyDictionary[Raw, str] = weakref.WeakKeyDictionary()
         super().__init__(lasting=False)
         self._open()
 
@@ -240,15 +249,21 @@ class PostgresDatabase(Forkable):
             if not keep:
                 return
             try:
-                done = lease.raw.execute("COMMIT")
+                self._commit(lease.raw)
             except psycopg.Error as err:
                 if not lost(err):
                     raise
                 self._resolve(lease, err)
-            else:
-                if done.statusmessage != "COMMIT":
-                    raise RuntimeError("a statement of this transaction had failed: nothing was written")
             self.commits += 1
+
+    def _commit(self, raw: Raw) -> None:
+        """Commit, and acknowledge it only when the server waited for those that it was told to wait for."""
+        self._warnings.pop(raw, None)
+        done = raw.execute("COMMIT")
+        if done.statusmessage != "COMMIT":
+            raise RuntimeError("a statement of this transaction had failed: nothing was written")
+        if warning := self._warnings.pop(raw, ""):
+            raise faults.alone(warning, self._subject)
 
     def _resolve(self, lease: Lease, error: psycopg.Error) -> None:
         """Find out what became of a commit whose connection was lost; return when it was done.
@@ -268,7 +283,7 @@ class PostgresDatabase(Forkable):
                 found = raw.execute("SELECT mark FROM writer WHERE writer = $1", (self._writer,)).fetchone()
                 if found is None or found[0] != self._mark:
                     raise faults.undone(error, self._subject) from error
-                raw.execute("COMMIT")
+                self._commit(raw)
             except psycopg.Error as err:
                 if time.monotonic() > deadline:
                     raise faults.unknown(error, self._subject) from err
@@ -317,8 +332,15 @@ class PostgresDatabase(Forkable):
         usual = {"connect_timeout": _CONNECT_SECONDS, "application_name": "simonides", **_KEEPALIVE}
         return {**{name: value for name, value in usual.items() if name not in given}, "autocommit": True}
 
+    def _note(self, source: weakref.ref[Raw], told: Diagnostic) -> None:
+        """Keep a warning for the commit that it may be about: a wait that was cancelled comes as a mere warning."""
+        raw = source()
+        if raw is not None and told.severity_nonlocalized == "WARNING":
+            self._warnings[raw] = told.message_primary or "warning"
+
     def _configure(self, raw: Raw) -> None:
         equip(raw)
+        raw.add_notice_handler(partial(self._note, weakref.ref(raw)))
         limit = str(int(1000 * self._statement_seconds))
         values = (
             f"{self.names.views}, {self.names.tables}", str(self.tenant or ""),

@@ -22,6 +22,7 @@ Raw = psycopg.Connection[TupleRow]
 """A connection as psycopg gives it."""
 AT_ONCE = 2000
 """Rows that a streamed statement fetches at a time."""
+_IN_LIST = "IN (SELECT value FROM json_each(?))"
 _OF_JOBS = re.compile(r"\s*(DELETE\s+FROM|UPDATE)\s+job\b|\s*DELETE\s+FROM\s+memory\b")
 """Statements that lock jobs; deleting a version deletes the jobs about it."""
 _RENEWALS = 10
@@ -30,8 +31,11 @@ _RENEWALS = 10
 
 @lru_cache(maxsize=4096)
 def translated(sql: str) -> LiteralString:
-    """Return a statement of ours as PostgreSQL takes it: ``$1`` for the first ``?``, and our function for lists."""
-    pieces = sql.replace("json_each(", "numbers(").split("?")
+    """Return a statement of ours as PostgreSQL takes it: ``$1`` for the first ``?``, and our functions for lists.
+
+    A list is compared as an array: joined as a table, a young store without statistics is read as a whole.
+    """
+    pieces = sql.replace(_IN_LIST, "= ANY(integers(?))").replace("json_each(", "numbers(").split("?")
     numbers = count(1)
     joined = pieces[0] + "".join(f"${next(numbers)}{piece}" for piece in pieces[1:])
     return cast("LiteralString", joined)

@@ -73,3 +73,10 @@ def undone(error: psycopg.Error, subject: str) -> StoreUnusable:
     """Return the error for a commit that was lost with its connection, as the server says."""
     rule = "the connection was lost during a commit, and nothing was written"
     return StoreUnusable(subject, rule, " ".join(str(error).split()), "Try again.")
+
+
+def alone(warning: str, subject: str) -> StoreUnusable:
+    """Return the error for a commit that the server did not wait for, as it was told to, because somebody cancelled."""
+    rule = "was written, but may be missing on the servers that follow this one"
+    way_out = "Nothing need be done unless this server is lost; then look whether the change is there."
+    return StoreUnusable(subject, rule, warning, way_out)

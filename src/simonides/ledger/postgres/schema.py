@@ -214,6 +214,8 @@ _TENANTS_3 = (
         SELECT m.tenant INTO bound FROM @@.member m WHERE m.role = session_user;
         RETURN coalesce(bound, nullif(current_setting('simonides.tenant', true), '')::bigint);
     END $$""",
+    """CREATE FUNCTION @v.integers(list text) RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT pg_catalog.string_to_array(pg_catalog.btrim(list, '[]'), ',')::bigint[] $$""",
     """CREATE FUNCTION @v.numbers(list text) RETURNS TABLE (value bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$ SELECT pg_catalog.unnest(pg_catalog.string_to_array(pg_catalog.btrim(list, '[]'), ',')::bigint[]) $$""",
     """CREATE FUNCTION @v.hex(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
