@@ -61,7 +61,7 @@ def test_any_order_of_writing_and_asking_equals_a_dictionary_of_lists(steps: lis
     for verb, given_ in steps:
         if verb == "add":
             keys, counts = [key for key, _ in given_], [count for _, count in given_]
-            postings.add(doc, np.array(keys, np.uint32), np.array(counts, np.uint8))
+            postings.add(doc, np.array(keys, np.uint32), np.array(counts, np.uint16))
             model.add(doc, keys, counts)
             doc += 1
         elif verb == "plain":
@@ -71,7 +71,7 @@ def test_any_order_of_writing_and_asking_equals_a_dictionary_of_lists(steps: lis
         elif verb == "bulk":
             entries = [(key, doc + i, count) for i, one in enumerate(given_) for key, count in one]
             keys, docs, counts = (np.array([e[i] for e in entries], np.int64) for i in range(3))
-            postings.add_bulk(keys.astype(np.uint32), docs.astype(np.int32), counts.astype(np.uint8))
+            postings.add_bulk(keys.astype(np.uint32), docs.astype(np.int32), counts.astype(np.uint16))
             for i, one in enumerate(given_):
                 model.add(doc + i, [key for key, _ in one], [count for _, count in one])
             doc += len(given_)
@@ -87,7 +87,7 @@ def test_many_small_adds_are_frozen_and_merged_without_loss(asking: int) -> None
     adds = 400 if asking == 1 else 3000
     for doc in range(adds):
         keys, counts = document(chance, int(chance.integers(0, 40)), 50)
-        postings.add(doc, np.array(keys, np.uint32), np.array(counts, np.uint8))
+        postings.add(doc, np.array(keys, np.uint32), np.array(counts, np.uint16))
         model.add(doc, keys, counts)
         if doc % asking == asking - 1:
             key = chance.integers(0, 60, 3).astype(np.uint32)
@@ -102,7 +102,7 @@ def test_a_document_at_a_time_in_bulk_leaves_few_segments() -> None:
     chance, postings, model = np.random.default_rng(9), Postings(), Lists()
     for doc in range(2000):
         keys, counts = document(chance, 10, 500)
-        postings.add_bulk(np.array(keys, np.uint32), np.full(10, doc, np.int32), np.array(counts, np.uint8))
+        postings.add_bulk(np.array(keys, np.uint32), np.full(10, doc, np.int32), np.array(counts, np.uint16))
         model.add(doc, keys, counts)
     every = np.arange(500, dtype=np.uint32)
     assert found(postings, every) == model.find(every.tolist())
@@ -117,6 +117,6 @@ def test_nothing_is_found_in_nothing() -> None:
     for keys in (np.zeros(0, np.uint32), ASKED):
         assert [len(part) for part in postings.find(keys)] == [0, 0, 0]
     postings.add(0, np.zeros(0, np.uint32))
-    postings.add_bulk(np.zeros(0, np.uint32), np.zeros(0, np.int32), np.zeros(0, np.uint8))
+    postings.add_bulk(np.zeros(0, np.uint32), np.zeros(0, np.int32), np.zeros(0, np.uint16))
     assert [len(part) for part in postings.find(ASKED)] == [0, 0, 0]
     assert postings.bytes() < 100

@@ -112,6 +112,15 @@ def test_it_ends_with_its_process_and_leaves_no_file(tmp_path: Path, how: str) -
     shutil.rmtree(place)
 
 
+def test_an_address_where_nobody_listens_is_refused_at_once() -> None:
+    """In a process of its own: here a Ray runs already, which a pool takes."""
+    code = "from simonides.cluster import RayPool; RayPool('127.0.0.1:9')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "StoreError: Ray at 127.0.0.1:9: can't be reached" in done.stderr
+
+
 def _mentioning(text: str) -> list[str]:
     """Return the command lines of living processes that hold a text."""
     found: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_ANSWER_SECONDS = 5.0
 LOCAL = "local"
 """The address of a Ray of one's own, on this machine."""
 
@@ -38,7 +40,7 @@ class RayPool(Window["ray.ObjectRef"]):
 
     Raises:
         ModelMissing: Ray is not installed.
-        StoreError: no cluster answers at that address.
+        StoreError: no cluster answers at that address, or it doesn't take this program.
     """
 
     def __init__(self, address: str = LOCAL, workers: int | None = None) -> None:
@@ -95,6 +97,7 @@ class RayPool(Window["ray.ObjectRef"]):
     def _connect(self, address: str, workers: int | None) -> None:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address != LOCAL:
+            _require_open(address)
             try:
                 self._ray.init(address=address, **quiet)
             except (ConnectionError, ValueError, RuntimeError, TimeoutError) as err:
@@ -114,6 +117,18 @@ class RayPool(Window["ray.ObjectRef"]):
         except BaseException:
             self.close()
             raise
+
+
+def _require_open(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would try for many minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
+    except OSError as err:
+        way_out = "Check the address, and that the cluster runs."
+        raise StoreError(f"Ray at {address}", "can't be reached", str(err), way_out) from err
 
 
 def _library() -> Any:

@@ -20,15 +20,17 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from types import TracebackType
 
-from simonides.errors import InputError, StoreBusy, StoreError, StoreUnusable
+from simonides.errors import InputError, SimonidesError, StoreBusy, StoreError, StoreUnusable
 from simonides.ledger.drivers import STANDARD, Driver, FileConnection, holds_encrypted
 from simonides.ledger.faults import BUSY, OF_DAMAGE, code_of, explain
 from simonides.ledger.forks import Forkable, living
-from simonides.ledger.migrations import identify, migrate
+from simonides.ledger.migrations import identify, migrate, schema
 from simonides.ledger.sql import SQLITE
 from simonides.settings import Settings
 
 IN_MEMORY = ":memory:"
+_OF_NONSENSE = (TypeError, ValueError, AttributeError, LookupError)
+"""What values raise that can't be in a sound file, and mistakes of ours."""
 _PAUSES = (0.002, 0.05)
 """Shortest and longest sleep in seconds between two attempts at a lock that SQLite itself doesn't wait for."""
 
@@ -237,6 +239,22 @@ class Database(Forkable):
         """Tell whether `close` was called."""
         return self._closed
 
+    def damage(self) -> str:
+        """Return what is wrong with the file, where reading it made no sense; empty when the mistake is ours."""
+        if self.in_memory or self._closed:
+            return ""
+        try:
+            with contextlib.closing(self.connect(query_only=True)) as connection:
+                query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+                held = dict(connection.execute(query).fetchall())
+                for name, statement in schema().items():
+                    if held.get(name) != statement:
+                        return f"{name} is not as it was made"
+                found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+                return "" if found == "ok" else found
+        except (StoreError, *OF_DAMAGE) as err:
+            return str(err)
+
     def same_file(self, path: Path) -> bool:
         """Tell whether a path leads to the file of this store."""
         try:
@@ -325,6 +343,12 @@ class Translating:
             ours = explain(error, str(self._database.path), self._database.busy_seconds)
             if ours is not None:
                 raise ours from error
+        elif isinstance(error, _OF_NONSENSE) and not isinstance(error, SimonidesError):
+            damage = self._database.damage()
+            if damage:
+                way_out = "Run `simonides doctor`, then put back a backup or import the last export."
+                subject = f"store {self._database.path}"
+                raise StoreUnusable(subject, "is damaged", damage, way_out) from error
 
 
 class Reading(Translating):

@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from simonides.errors import NewerStore, StoreUnusable
@@ -206,6 +207,17 @@ def pending(path: str | Path, driver: Driver = STANDARD) -> tuple[Migration, ...
             raise
         raise ours from err
     return _after(version)
+
+
+@cache
+def schema() -> dict[str, str]:
+    """Return how each table and index of the newest schema is made, by name, as a sound file has it."""
+    with contextlib.closing(sqlite3.connect(":memory:", factory=SqliteConnection)) as connection:
+        for step in MIGRATIONS:
+            for statement in step.statements:
+                connection.execute(statement)
+        query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        return dict(connection.execute(query).fetchall())
 
 
 def _after(version: int) -> tuple[Migration, ...]:

@@ -28,9 +28,6 @@ TAIL_ENTRIES = 1 << 12
 MERGE_RATIO = 4
 """A segment is merged into the one before it unless that one is so many times larger."""
 
-RUN = 32
-"""Lists that are longer than this on average are copied list by list, shorter ones entry by entry."""
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -53,10 +50,6 @@ class Segment:
         )
         offsets = np.r_[starts, len(ordered)].astype(np.int64)
         return cls(ordered[starts], offsets, docs[order], None if counts is None else counts[order])
-
-    def flat(self) -> tuple[Keys, Docs, Counts | None]:
-        """Return the entries with their keys written out."""
-        return np.repeat(self.keys, np.diff(self.offsets)), self.docs, self.counts
 
     def followed_by(self, later: Segment) -> Segment:
         """Return one segment of both; of one key, the entries of this one come first."""
@@ -101,20 +94,6 @@ class Segment:
         return self.offsets[at], np.where(known, self.offsets[at + 1] - self.offsets[at], 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What one segment holds of some keys: entries of key i lie at ``bounds[i]:bounds[i + 1]``."""
-
-    bounds: Places
-    docs: Docs
-    counts: Counts | None
-
-    def of(self, first: int, last: int) -> tuple[Docs, Counts | None]:
-        """Return the documents and counts of keys from `first` up to `last`, the latter left out."""
-        part = slice(int(self.bounds[first]), int(self.bounds[last]))
-        return self.docs[part], None if self.counts is None else self.counts[part]
-
-
 class Postings:
     """All lists of one kind. Not thread-safe: whoever owns it holds a lock."""
 
@@ -144,13 +123,11 @@ class Postings:
 
     def find(self, keys: Keys) -> tuple[NDArray[np.int32], Docs, Counts]:
         """Return all entries of the keys: the position of the key in `keys`, the document, the count."""
-        found = self.lists(keys)
+        found = [_gather(segment, keys) for segment in self.segments()]
         if not found:
             return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint16)
-        place = np.arange(len(keys), dtype=np.int32)
-        which = [np.repeat(place, np.diff(one.bounds)) for one in found]
-        counts = [np.ones(len(one.docs), np.uint16) if one.counts is None else one.counts for one in found]
-        return np.concatenate(which), np.concatenate([one.docs for one in found]), np.concatenate(counts)
+        which, docs, counts = zip(*found, strict=True)
+        return np.concatenate(which), np.concatenate(docs), np.concatenate(counts)
 
     def sizes(self, keys: Keys) -> Places:
         """Return how many documents each key has."""
@@ -159,21 +136,10 @@ class Postings:
             total += segment.places(keys)[1]
         return total
 
-    def lists(self, keys: Keys) -> list[Found]:
-        """Return what each segment holds of the keys, in the order of the segments."""
-        return [_gather(segment, keys) for segment in self.segments()]
-
     def drop(self, gone: NDArray[np.bool_]) -> None:
         """Leave out the documents that are marked: (documents,) mask."""
         self._freeze()
         self._segments = [left for one in self._segments if len((left := one.without(gone)).docs)]
-
-    def whole(self) -> Segment:
-        """Merge everything into one segment and return it."""
-        self._freeze()
-        while len(self._segments) > 1:
-            self._merge()
-        return self._segments[0] if self._segments else Segment.of(*_NOTHING, None)
 
     def bytes(self) -> int:
         """Return how much memory the lists take."""
@@ -219,26 +185,13 @@ class Postings:
         self._segments.append(before.followed_by(last))
 
 
-_NOTHING = np.zeros(0, np.uint32), np.zeros(0, np.int32)
-
-
 def _before(sizes: Places) -> Places:
     return np.cumsum(sizes) - sizes
 
 
-def _gather(segment: Segment, keys: Keys) -> Found:
+def _gather(segment: Segment, keys: Keys) -> tuple[NDArray[np.int32], Docs, Counts]:
     starts, sizes = segment.places(keys)
-    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    total = int(bounds[-1])
-    if not total:
-        return Found(bounds, segment.docs[:0], None if segment.counts is None else segment.counts[:0])
-    if total > RUN * len(keys):
-        held = np.flatnonzero(sizes)
-        spans = [slice(start, start + size) for start, size in zip(
-            starts[held].tolist(), sizes[held].tolist(), strict=True
-        )]  # fmt: skip
-        docs = np.concatenate([segment.docs[span] for span in spans])
-        counts = segment.counts
-        return Found(bounds, docs, None if counts is None else np.concatenate([counts[s] for s in spans]))
-    at = np.arange(total) + np.repeat(starts - bounds[:-1], sizes)
-    return Found(bounds, segment.docs[at], None if segment.counts is None else segment.counts[at])
+    which = np.repeat(np.arange(len(keys), dtype=np.int32), sizes)
+    at = np.arange(len(which)) + np.repeat(starts - _before(sizes), sizes)
+    counts = np.ones(len(at), np.uint16) if segment.counts is None else segment.counts[at]
+    return which, segment.docs[at], counts

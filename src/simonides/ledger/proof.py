@@ -40,9 +40,10 @@ class Verification:
 
 def verify(connection: Connection) -> Verification:
     """Recompute the chain and compare every version of every memory and link with the hash in its event."""
-    count, head, broken = _chain(connection)
+    count, head = 0, GENESIS
     found: list[str] = []
     try:
+        count, head, broken = _chain(connection)
         found.extend(islice(_all_problems(connection, broken), MOST_PROBLEMS))
     except (AttributeError, TypeError, ValueError) as err:
         found.append(f"a row holds values of types that are never written: {err}")

@@ -36,7 +36,7 @@ PHASE_BYTES = 16
 """Size of the file in which a process says what it is about, for whoever counts what its death interrupted."""
 OTHERS = 30
 """Memories of other writers that a thread knows of."""
-LOOK_BACK = 1
+LOOK_BACK = 2
 """Every how many-th acknowledged add is read back and searched for at once."""
 
 
@@ -120,9 +120,7 @@ class Hand:
         if first.text != added.text:
             self._journal.note(f"{added.id}: reads {first.text!r} right after it was added as {added.text!r}")
         mark = added.text.rsplit(" ", 1)[1]
-        _c = candidates(memory, mark)
-        if added.id in _c and _c.index(added.id) > 40: self._journal.note(f"RANK {_c.index(added.id)} of {len(_c)}")
-        if added.id not in _c and len(memory.history(added.id)) == 1:
+        if added.id not in candidates(memory, mark) and len(memory.history(added.id)) == 1:
             self._journal.note(f"{added.id}: was not found by {mark!r} right after it was added")
         self._journal.count("searches")
 

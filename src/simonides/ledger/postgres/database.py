@@ -255,6 +255,9 @@ class PostgresDatabase(Forkable):
                     raise
                 self._resolve(lease, err)
             self.commits += 1
+            if self._mark in _GROWN:
+                with contextlib.suppress(psycopg.Error):
+                    lease.raw.execute(self.names.fill(_ANALYSE))
 
     def _commit(self, raw: Raw) -> None:
         """Commit, and acknowledge it only when the server waited for those that it was told to wait for."""
