@@ -576,7 +576,8 @@ class Memory(Lifetime):
         now = within.get("now")
         scope = {name: checked_name(value, name) for name in SCOPE if (value := within.get(name)) is not None}
         moment = self.clock.now() if now is None else clocks.utc(now, "now")
-        return self._recall.ask(query, scope, self._believed(within), moment)
+        with self.ledger.database.translating():  # a damaged file shows when its rows make no sense
+            return self._recall.ask(query, scope, self._believed(within), moment)
 
     def _believed(self, within: Within) -> Believed:
         chosen = checked_kinds(within.get("kinds"))

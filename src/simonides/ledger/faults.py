@@ -17,7 +17,8 @@ OF_DAMAGE = (sqlite3.Error, UnicodeError, OverflowError)
 Among them what a caller may have handed in: text that UTF-8 can't hold, and integers beyond 64 bits.
 """
 _DAMAGE = re.compile(
-    "decode|malformed|no such (table|column)|has no column|unsupported file format|(FOREIGN KEY|NOT NULL) constraint"
+    "decode|malformed|no such (table|column)|has no column|already exists|unsupported file format"
+    "|(FOREIGN KEY|NOT NULL) constraint"
 )
 """Messages without a code of their own; our statements fit our schema, so the schema of the file must be broken."""
 _TOO_LARGE = re.compile("to SQLite INTEGER|^int too big to convert$")
