@@ -251,7 +251,10 @@ class Database(Forkable):
                     if held.get(name) != statement:
                         return f"{name} is not as it was made"
                 found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-                return "" if found == "ok" else found
+                if found != "ok":
+                    return found
+                loose = connection.execute("PRAGMA foreign_key_check").fetchone()
+                return "" if loose is None else f"a row of {loose[0]} refers to one that isn't there"
         except (StoreError, *OF_DAMAGE) as err:
             return str(err)
 

@@ -170,11 +170,11 @@ def identify(connection: Connection, path: str) -> int:
         StoreUnusable: the file belongs to another program.
         NewerStore: the file was written by a newer simonides.
     """
-    mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
     version = version_of(connection)
-    if mark != APPLICATION_ID and (
-        mark or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    ):
+    empty = not version and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None
+    # The mark last: another process may make the store just now, all of it in one transaction.
+    mark = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if mark != APPLICATION_ID and (mark or not empty):
         rule = "is a SQLite file of another program"
         raise StoreUnusable(f"store {path}", rule, "", "Choose another path; the file was left alone.")
     if version > LATEST:

@@ -355,6 +355,7 @@ def main(order: Order) -> None:
         life.stop.set()
 
     signal.signal(signal.SIGTERM, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     life.live()
 
 
