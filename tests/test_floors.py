@@ -318,7 +318,11 @@ def test_only_doors_and_bench_catch_everything() -> None:
             if isinstance(node, ast.ExceptHandler) and module.wing not in OUTSIDE_WORLD:
                 caught = ast.unparse(node.type) if node.type else ""
                 again = any(isinstance(last, ast.Raise) and last.exc is None for last in node.body[-1:])
-                if caught in ("", "Exception", "BaseException") and not again and module.wing not in MODELS_RUN:
+                if (
+                    caught in ("", "Exception", "BaseException")
+                    and not again
+                    and module.wing not in MODELS_RUN
+                ):
                     wrong.append(module.at(node))
     assert not wrong, "catch by name, or raise again\n" + "\n".join(wrong)
 

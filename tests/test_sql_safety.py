@@ -67,7 +67,6 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("ledger/postgres/check.py", "database.names.tables"): SCHEMA,
     ("ledger/postgres/database.py", "self.names.fill(_TURN)"): SCHEMA,
     ("ledger/postgres/database.py", "self.names.fill(_ANALYSE)"): SCHEMA,
-    ("ledger/postgres/database.py", "self.names.fill(_ANALYSE)"): SCHEMA,
     ("ledger/postgres/database.py", "self._jobs_lock"): "a constant and the number of the tenant",
     ("ledger/postgres/driver.py", "self._before_jobs"): "a constant and the number of the tenant",
     ("ledger/postgres/database.py", "self.names.fill('SELECT @@.enter($1)')"): SCHEMA,

@@ -185,7 +185,8 @@ class LocalProcesses(Window[Future[list[Any]]]):
     def start(self, function: Callable[[Any], R], first: int, items: Sequence[Any]) -> Future[list[R]]:
         """Give a chunk to a worker."""
         try:
-            return self._opened().submit(work, function, first, items)
+            with _unhearing():
+                return self._opened().submit(work, function, first, items)
         except (BrokenProcessPool, OSError) as err:
             # A worker died since the last look, or while another one was started: found again when it is the turn of
             # this chunk. OSError is what a start raises whose pipes were closed meanwhile, or that the system refuses.
@@ -288,6 +289,19 @@ def wait_for(future: Future[Any]) -> None:
     """Wait until a future is done, so that Ctrl-C is heard on every platform."""
     while not wait((future,), timeout=_LOOK).done:
         pass
+
+
+@contextlib.contextmanager
+def _unhearing() -> Generator[None]:
+    """Let Ctrl-C wait, so that a worker that is just started never hears it: it tells its parent, who ends them all."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _result(future: Future[list[R]]) -> list[R]:

@@ -72,6 +72,7 @@ _RANKED = """WITH asked AS (SELECT plainto_tsquery('english', %(text)s) AS every
         "simonides bench postgres --rows 100000",
         "simonides --path postgresql://me@host/bench bench postgres --data ./data",
     ),
+    then=("simonides bench postgres-write", "simonides postgres index"),
 )
 @click.option(
     "--data", type=click.Path(exists=True, path_type=Path), help="Where LoCoMo is; without it, speed only."

@@ -76,7 +76,6 @@ def _names(_context: click.Context, _option: click.Parameter, value: tuple[str, 
     "recall",
     examples=(
         "simonides bench recall --data ./data",
-        "simonides bench recall --data ./data/locomo --k 10",
         "simonides bench recall --data ./data --set beam --limit 3 --alone",
         "simonides --set threads=2 bench recall --data ./data --set locomo,beam --out bench/out",
         "simonides bench recall --data ./data --processes 8",

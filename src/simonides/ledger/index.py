@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simonides.clock import FOREVER
+from simonides.errors import StoreUnusable
 from simonides.ledger.columns import FIELDS, Columns, Names, Scopes
 from simonides.ledger.forward import Forward, pack_gain
 from simonides.ledger.growing import spare
@@ -258,6 +259,18 @@ class Index:
                 return
 
     def _append(self, fresh: Sequence[Fresh]) -> None:
+        try:
+            self._take(fresh)
+        except (TypeError, ValueError, OverflowError) as err:
+            self.clear()  # a part of them may be in
+            self._seen = None
+            broken = next((item.row for item in fresh if not _is_whole(item)), None)
+            if broken is None:  # a mistake of ours, which nobody should take for damage
+                raise
+            rule, way_out = "is damaged", "Run `simonides doctor`, then copy back a backup."
+            raise StoreUnusable(f"row {broken!r} of the store", rule, "", way_out) from err
+
+    def _take(self, fresh: Sequence[Fresh]) -> None:
         start, end = self.size, self.size + len(fresh)
         (row, scope, kind, speaker, valid_from, valid_to, recorded_from, recorded_to, words, tokens, _, version,
          expires, born) = zip(*fresh, strict=True)  # fmt: skip
@@ -503,3 +516,15 @@ class Index:
             return mask & (columns["valid_to"][docs] > now)
         mask &= columns["valid_from"][docs] <= believed.as_of
         return mask & (believed.as_of < columns["valid_to"][docs])
+
+
+def _is_whole(item: Fresh) -> bool:
+    """Tell whether a row holds values of the types that were written; a flipped bit can change a type."""
+    words, tokens = item.words, item.tokens
+    texts = isinstance(item.kind, str) and isinstance(item.speaker, str)
+    blobs = (words is None or isinstance(words, bytes)) and (tokens is None or isinstance(tokens, bytes))
+    rest = (value for name, value in item._asdict().items() if name not in _NO_NUMBERS)
+    return texts and blobs and all(isinstance(value, int) and abs(value) < 2**63 for value in rest)
+
+
+_NO_NUMBERS = frozenset({"kind", "speaker", "words", "tokens"})

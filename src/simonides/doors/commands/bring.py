@@ -62,7 +62,6 @@ def _zone(_ctx: click.Context, param: click.Parameter, value: str | None) -> tzi
         "simonides import chatgpt export.zip --dry-run",
         "simonides import claude-code                      # ~/.claude/projects",
         "simonides import markdown ./notes --project thesis",
-        "simonides import --detect some-file.json",
         "simonides import jsonl years.jsonl --processes 4  # texts are analysed in four processes",
     ),
     then=('simonides search "what did I decide?"', "simonides list --newest"),

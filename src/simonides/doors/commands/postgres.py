@@ -58,6 +58,7 @@ def role(desk: Desk, *, role: str, tenant: str, execute: bool) -> None:
 @verb(
     "plan",
     examples=("simonides postgres plan --distributed", "simonides postgres plan --distributed --shards 64"),
+    then=("simonides postgres role --tenant acme --role acme_app",),
 )
 @click.option("--distributed", is_flag=True, help="For Citus. The only plan there is.")
 @click.option("--shards", type=click.IntRange(min=1), default=32, show_default=True, help="Pieces to spread.")

@@ -35,7 +35,8 @@ def translated(sql: str) -> LiteralString:
 
     A list is compared as an array: joined as a table, a young store without statistics is read as a whole.
     """
-    pieces = sql.replace(_IN_LIST, "= ANY(integers(?))").replace("json_each(", "numbers(").split("?")
+    outside = sql.replace(f"NOT {_IN_LIST}", "<> ALL(integers(?))")
+    pieces = outside.replace(_IN_LIST, "= ANY(integers(?))").replace("json_each(", "numbers(").split("?")
     numbers = count(1)
     joined = pieces[0] + "".join(f"${next(numbers)}{piece}" for piece in pieces[1:])
     return cast("LiteralString", joined)
