@@ -7,8 +7,8 @@ scored by what each of them holds, many by the lists of the question's words (`p
 
 from __future__ import annotations
 
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -180,41 +180,27 @@ class _Nearest:
 
     def __init__(self, index: Index, usable: Usable, read: States | None) -> None:
         self._index = index
-        self._usable = usable
         self._read = read
-        self._found = np.zeros(0, np.int64)
-        self._failed: BaseException | None = None
-        self._thread: threading.Thread | None = None
+        self._beside: ThreadPoolExecutor | None = None
         if read is not None and index.vectors is not None and usable.count > WHOLE:
-            self._thread = threading.Thread(target=self._look, name="nearest")
-            self._thread.start()
+            self._beside = ThreadPoolExecutor(1, "nearest")
+            self._found = self._beside.submit(index.vectors.nearest, read.pooled, usable.marks(), NEAREST)
 
     def __enter__(self) -> _Nearest:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Wait: nobody may look at the vectors once the index's lock is given back."""
-        if self._thread is not None:
-            self._thread.join()
+        if self._beside is not None:
+            self._beside.shutdown()
 
     def docs(self) -> Docs | None:
         """Return the `PROPOSED` nearest by their exact vectors, best first; None without vectors."""
-        if self._thread is None or self._read is None:
+        if self._beside is None or self._read is None:
             return None
-        self._thread.join()
-        if self._failed is not None:
-            raise self._failed
-        exact = self._index.cosines(self._found, self._read.pooled)
-        return self._found[np.argsort(-exact, kind="stable")[:PROPOSED]]
-
-    def _look(self) -> None:
-        assert self._read is not None
-        assert self._index.vectors is not None
-        try:
-            found = self._index.vectors.nearest(self._read.pooled, self._usable.marks(), NEAREST)
-            self._found = found.astype(np.int64)
-        except BaseException as err:  # noqa: BLE001 - raised where the answer is asked for
-            self._failed = err
+        found = self._found.result().astype(np.int64)
+        exact = self._index.cosines(found, self._read.pooled)
+        return found[np.argsort(-exact, kind="stable")[:PROPOSED]]
 
 
 def _gathered(index: Index, best: list[Docs], usable: Usable, near: _Nearest) -> Docs:
