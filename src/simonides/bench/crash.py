@@ -203,7 +203,7 @@ def _slowest(tally: Tally) -> float:
 def _summary(tally: Tally) -> list[Line]:
     beside = f"{tally.acknowledged:,} operations acknowledged, {tally.half} half there"
     lost = f"{tally.lost} lost" if tally.lost else "none lost"
-    return [Line(f"{tally.killed} processes killed while they write one file", lost, beside)]
+    return [Line(f"{tally.killed} processes killed while they write one store", lost, beside)]
 
 
 def _details(plan: Plan, tally: Tally) -> dict[str, Any]:

@@ -33,7 +33,7 @@ WHOLE = 1500
 """Scopes of at most so many memories are measured whole."""
 PROPOSED = 160
 """Memories that each channel proposes in a larger scope."""
-NEAREST = 2 * PROPOSED
+NEAREST = 3 * PROPOSED
 """Vectors that are nearest by their short codes, of which the nearest by their exact ones are proposed."""
 STOP_WEIGHT = 0.05
 """What a question's stop words count in the full tier, against 1 to 10 of a word that carries meaning."""
