@@ -14,13 +14,12 @@ import click
 
 from simonides.bench.generate import SEED, Generator
 from simonides.bench.machine import here, today
-from simonides.bench.report import Line, Report, Table
+from simonides.bench.report import Line, Report, Table, show
 from simonides.bench.timing import digits
 from simonides.doors.desk import Desk
 from simonides.doors.importers import parser
 from simonides.doors.importers.record import Reading
 from simonides.doors.importers.run import Plan, Run
-from simonides.doors.paper import Paper
 from simonides.doors.spreading import Workers, usual_address
 from simonides.doors.verb import verb
 from simonides.memory import Memory
@@ -102,7 +101,7 @@ def command(
     if out is not None:
         report.save(out)
         desk.aside(f"Saved {out / report.name}.json and .md.")
-    desk.answer({"report": report.as_json()}, lambda paper: _show(paper, report))
+    desk.answer({"report": report.as_json()}, lambda paper: show(paper, report))
 
 
 def _pools(many: int, *, ray: bool) -> list[tuple[str, AbstractContextManager[Pool | None]]]:
@@ -169,12 +168,3 @@ def _line(found: list[Timed]) -> Line:
         f"{best['import'].rate:,.0f} and {best['reading'].rate:,.0f} a second",
         f"alone {alone['import'].rate:,.0f} and {alone['reading'].rate:,.0f}",
     )
-
-
-def _show(paper: Paper, report: Report) -> None:
-    if paper.plain:
-        paper.line(report.as_markdown())
-        return
-    for table in report.tables:
-        paper.table([*table.head], [[str(cell) for cell in row] for row in table.rows])
-    paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}")

@@ -14,10 +14,9 @@ import click
 
 from simonides.bench.machine import here, today
 from simonides.bench.replicas import Writing, made, require, started
-from simonides.bench.report import Line, Report, Table
+from simonides.bench.report import Line, Report, Table, show
 from simonides.bench.timing import digits
 from simonides.doors.desk import Desk
-from simonides.doors.paper import Paper
 from simonides.doors.verb import verb
 from simonides.memory import Memory
 from simonides.settings import Settings
@@ -95,7 +94,7 @@ def command(desk: Desk, *, rounds: int, writers: int, seed: int, out: Path | Non
     if out is not None:
         report.save(out)
         desk.aside(f"Saved {out / report.name}.json and .md.")
-    desk.answer({"report": report.as_json()}, lambda paper: _show(paper, report))
+    desk.answer({"report": report.as_json()}, lambda paper: show(paper, report))
     if any(one.lost or not one.whole for one in found):
         click.get_current_context().exit(1)
 
@@ -161,12 +160,3 @@ def _line(found: list[Round]) -> Line:
     return Line(
         f"lost in {len(found)} kills of the primary", f"{lost}", f"of {given:,} acknowledged memories"
     )
-
-
-def _show(paper: Paper, report: Report) -> None:
-    if paper.plain:
-        paper.line(report.as_markdown())
-        return
-    for table in report.tables:
-        paper.table([*table.head], [[str(cell) for cell in row] for row in table.rows])
-    paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}")

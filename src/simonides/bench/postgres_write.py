@@ -21,11 +21,10 @@ import psycopg
 from simonides.bench import postgres_server
 from simonides.bench.generate import Generator as Inventor
 from simonides.bench.machine import here, today
-from simonides.bench.report import Line, Report, Table
+from simonides.bench.report import Line, Report, Table, show
 from simonides.bench.timing import digits, spell
 from simonides.clock import new_id
 from simonides.doors.desk import Desk
-from simonides.doors.paper import Paper
 from simonides.doors.verb import verb
 from simonides.memory import Memory
 from simonides.pool import LocalProcesses
@@ -118,7 +117,7 @@ def command(desk: Desk, *, writers: str, seconds: float, out: Path | None) -> No
     if out is not None:
         report.save(out)
         desk.aside(f"Saved {out / report.name}.json and .md.")
-    desk.answer({"report": report.as_json()}, lambda paper: _show(paper, report))
+    desk.answer({"report": report.as_json()}, lambda paper: show(paper, report))
 
 
 def _numbers(text: str) -> list[int]:
@@ -210,12 +209,3 @@ def _line(found: list[Wrote]) -> Line:
         f"{best['many'].rate:,.0f} with {best['many'].processes} processes",
         f"bare commits {best['bare'].rate:,.0f} with {best['bare'].processes}; one tenant {best['one'].rate:,.0f}",
     )
-
-
-def _show(paper: Paper, report: Report) -> None:
-    if paper.plain:
-        paper.line(report.as_markdown())
-        return
-    for table in report.tables:
-        paper.table([*table.head], [[str(cell) for cell in row] for row in table.rows])
-    paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from simonides.bench.machine import Machine
     from simonides.bench.metrics import Estimate
+    from simonides.doors.paper import Paper
 
 Cell = str | int | float
 DEEPEST = 5
@@ -91,6 +92,16 @@ class Report:
         figures.write_text(laid_out(self.as_json()) + "\n", "utf-8")
         page.write_text(self.as_markdown(), "utf-8")
         return figures, page
+
+
+def show(paper: Paper, report: Report) -> None:
+    """Print a report for people: tables on a terminal, Markdown into a file."""
+    if paper.plain:
+        paper.line(report.as_markdown())
+        return
+    for table in report.tables:
+        paper.table([*table.head], [[str(cell) for cell in row] for row in table.rows])
+    paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}")
 
 
 def markdown(table: Table) -> str:
