@@ -104,6 +104,16 @@ class RayPool(Window["ray.ObjectRef"]):
                 way_out = f"Look whether it runs: ray status --address {address}."
                 raise StoreError(f"Ray at {address}", "can't be joined", str(err), way_out) from err
             return
+        try:
+            self._start(workers, quiet)
+        except (RuntimeError, TimeoutError):  # a busy machine: its server was not there in time
+            try:
+                self._start(workers, quiet)
+            except (RuntimeError, TimeoutError) as err:
+                way_out = "Try again when the machine is less busy, or use --processes."
+                raise StoreError("Ray", "did not start", str(err), way_out) from err
+
+    def _start(self, workers: int | None, quiet: dict[str, Any]) -> None:
         self._folder = tempfile.mkdtemp(prefix="ray-")
         try:
             self._ray.init(
