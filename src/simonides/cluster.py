@@ -114,6 +114,7 @@ class RayPool(Window["ray.ObjectRef"]):
                 raise StoreError("Ray", "did not start", str(err), way_out) from err
 
     def _start(self, workers: int | None, quiet: dict[str, Any]) -> None:
+        self._owner = True
         self._folder = tempfile.mkdtemp(prefix="ray-")
         try:
             self._ray.init(
