@@ -18,6 +18,7 @@ from simonides.clock import FrozenClock, new_id
 from simonides.doors.places import open_to_others, user_path
 from simonides.errors import InputError, NewerStore, SimonidesError, StoreError, StoreUnusable
 from simonides.ledger import Ledger, Lexical
+from simonides.ledger.db import make_private
 from simonides.ledger.migrations import LATEST, MIGRATIONS, pending
 from simonides.settings import Settings
 from simonides.types import Add, Restore
@@ -477,3 +478,14 @@ def test_doctor_finds_a_default_folder_that_others_may_enter(
     found = {one["name"]: one for one in shell.json("doctor", code=1)["findings"]}
     assert not found["folder"]["ok"]
     assert found["folder"]["fix"] == f"chmod 700 {user_path().parent}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions")
+def test_each_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
+    place = tmp_path / "one" / "two" / "three"
+    make_private(place)
+    made = (place, place.parent, place.parent.parent)
+    assert [each.stat().st_mode & 0o777 for each in made] == [0o700] * 3
+    tmp_path.chmod(0o755)
+    make_private(place)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755

@@ -397,6 +397,13 @@ class Writing(Translating):
             super().__exit__(kind, error, _)
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for its owner alone; leave what is there as it is."""
+    missing = [each for each in folder.parents if not each.exists()]
+    for each in (*reversed(missing), folder):
+        each.mkdir(mode=0o700, exist_ok=True)
+
+
 def check_place(path: Path) -> Path:
     """Return the absolute path of a file that may become a store; make its folder.
 
@@ -422,7 +429,7 @@ def check_place(path: Path) -> Path:
     if path.exists() and not path.is_file():
         raise StoreUnusable(subject, "is not a regular file", "", "Choose another path.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
     except OSError as err:
         raise StoreUnusable(
             subject, "its folder can't be made", err.strerror, "Choose another path."

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from simonides.ledger.db import make_private
 from simonides.ledger.growing import Growing, spare
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def discard(place: Path, wait: float = WAIT) -> None:
 @contextlib.contextmanager
 def locked(place: Path, seconds: float = 0.0) -> Generator[bool]:
     """Be the one process that writes into a folder; gives False if another still is after so many seconds."""
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(place)
     handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         ends = time.monotonic() + seconds

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simonides.errors import ModelMissing
+from simonides.ledger.db import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -98,7 +99,7 @@ def fetch(
     """
     whole = sum(remote.bytes for remote in remotes)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         with _alone(folder / ".lock"):
             if not present(folder, remotes):
                 done = 0
