@@ -92,6 +92,7 @@ class Recall:
         states = self.states(query)
         reading = (time.perf_counter() - started) * 1000
         with self._index.lock:
+            self._index.follow_on()  # another thread may just have let the index start anew
             usable = self._index.usable(scope, believed, micros(now))
             meaning = self._settings.meaning != "off"
             try:
