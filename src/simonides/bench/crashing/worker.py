@@ -120,7 +120,11 @@ class Hand:
         if first.text != added.text:
             self._journal.note(f"{added.id}: reads {first.text!r} right after it was added as {added.text!r}")
         mark = added.text.rsplit(" ", 1)[1]
-        if added.id not in candidates(memory, mark) and len(memory.history(added.id)) == 1:
+        if added.id in candidates(memory, mark):
+            return
+        held = memory.history(added.id)
+        # A writer who retires it from before it was said ends its only version and writes no other.
+        if len(held) == 1 and held[0].recorded.end is None:
             self._journal.note(f"{added.id}: was not found by {mark!r} right after it was added")
         self._journal.count("searches")
 
