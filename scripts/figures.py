@@ -78,7 +78,9 @@ def details(found: list[Report]) -> str:
     """Return the page of benchmarks: each report with its command, machine and tables."""
     sections: list[str] = []
     for report in found:
-        sections.append(f"## {report.title}\n\nMade by `{report.command}`, {report.made}, on {report.machine}.")
+        sections.append(
+            f"## {report.title}\n\nMade by `{report.command}`, {report.made}, on {report.machine}."
+        )
         sections += [report.note] * bool(report.note)
         if (REPORTS / f"{report.name}.svg").exists():
             sections.append(f"![{report.title}]({report.name}.svg)")
