@@ -24,6 +24,7 @@ FLOORS = {
     "cluster": 1,
     "pool": 1,
     "registry": 1,
+    "shapes": 1,
     "settings": 1,
     "work": 1,
     "types": 1,
@@ -38,7 +39,13 @@ FLOORS = {
     "learn": 3,
     "recipes": 4,
     "enrich": 5,
+    "bounded": 5,
+    "client": 5,
+    "finding": 5,
+    "keeping": 5,
     "lifetime": 5,
+    "opened": 5,
+    "reviewing": 5,
     "backlog": 5,
     "chosen": 5,
     "health": 5,
@@ -51,12 +58,18 @@ FLOORS = {
     "__main__": 7,
     "bench": 7,
 }
-GROUND = {"clock", "cluster", "pool", "registry", "settings", "work", "types"}
+GROUND = {"clock", "cluster", "pool", "registry", "settings", "shapes", "work", "types"}
 """Nouns of floor 1 are one wing: they may build on each other, without a circle."""
 
 OBJECT = {
     "memory",
     "memory_async",
+    "bounded",
+    "client",
+    "finding",
+    "keeping",
+    "opened",
+    "reviewing",
     "enrich",
     "lifetime",
     "backlog",

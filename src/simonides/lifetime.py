@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from simonides.clock import Clock
-from simonides.ledger import Ledger
+from simonides.finding import Finding, Within
 from simonides.parts.lifecycle import Erasing, ending, erasing
-from simonides.types import Change, Erasure, Expire, Hit, Json, Receipt, Restore, Retire, Rule, Undone, Upkeep
+from simonides.types import Erasure, Expire, Receipt, Restore, Retire, Rule, Undone, Upkeep
 
 
-class Lifetime:
+class Lifetime(Finding):
     """What `Memory` can do about the end of memories: at once, at a time, by a rule, and back again."""
 
-    ledger: Ledger
-    clock: Clock
-    actor: str
-
     def retire(
-        self, id: str, *, at: datetime | None = None, reason: str = "retired", plan: bool = False
+        self,
+        id: str,
+        *,
+        at: datetime | None = None,
+        if_version: int | None = None,
+        reason: str = "retired",
+        plan: bool = False,
     ) -> Receipt:
-        """End a memory at `at` (now if None): searches stop finding it; `restore` brings it back."""
-        return self.apply([Retire(id, at or self.clock.now(), reason=reason)], plan=plan)
+        """End a memory at `at` (now if None): searches stop finding it; `restore` brings it back.
+
+        Raises:
+            NotFound: no memory has this id. Conflict: it is not at `if_version` any more.
+        """
+        return self.apply([Retire(id, at or self.clock.now(), if_version, reason)], plan=plan)
 
     def restore(
         self, id: str, *, version: int | None = None, reason: str = "restored", plan: bool = False
@@ -64,9 +69,10 @@ class Lifetime:
         """
 
         def found(query: str, k: int) -> builtins.list[str]:
-            within = {
-                name: chosen.get(name) for name in ("user", "agent", "session", "project", "kinds", "where")
-            }
+            within = Within(
+                user=chosen.get("user"), agent=chosen.get("agent"), session=chosen.get("session"),
+                project=chosen.get("project"), kinds=chosen.get("kinds"), where=chosen.get("where"),
+            )  # fmt: skip
             return [hit.memory.id for hit in self.search(query, k=k, **within)]
 
         selection, manner = erasing(self.ledger, id, chosen, self._numbers, found)
@@ -116,27 +122,3 @@ class Lifetime:
             InputError: it was an erasure, or is about something that was erased since.
         """
         return self.ledger.undo(event, reason=reason, actor=self.actor, plan=plan)
-
-    def apply(self, changes: Sequence[Change], *, wait: bool = False, plan: bool = False) -> Receipt:
-        """Apply changes; `Memory` does."""
-        raise NotImplementedError
-
-    def search(
-        self,
-        query: str,
-        *,
-        k: int = 10,
-        user: str | None = None,
-        agent: str | None = None,
-        session: str | None = None,
-        project: str | None = None,
-        kinds: Sequence[str] | None = None,
-        where: Mapping[str, Json] | None = None,
-    ) -> builtins.list[Hit]:
-        """Find memories; `Memory` does."""
-        raise NotImplementedError
-
-    def _numbers(self, fields: Mapping[str, str]) -> builtins.list[int]:
-        """Return the numbers of the scopes with exactly these fields, those that are empty included."""
-        table = self.ledger.scope_table()
-        return [number for number, scope in table if all(getattr(scope, f) == v for f, v in fields.items())]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from simonides.doors import shapes
+from simonides import shapes
 from simonides.doors.desk import NOTHING_FOUND, Desk
 from simonides.doors.paper import Paper, count, short, size
 from simonides.doors.places import open_to_others, settings_from, settings_given, strangers, user_path

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simonides import shapes
 from simonides.clock import FrozenClock
-from simonides.doors import shapes
 from simonides.doors.desk import Desk
 from simonides.doors.importers import parser
 from simonides.doors.importers.record import Reading

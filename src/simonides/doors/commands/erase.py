@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import click
 
+from simonides import shapes
 from simonides.clock import parse_time
-from simonides.doors import shapes
 from simonides.doors.desk import NOTHING_FOUND, Desk, dumps
 from simonides.doors.paper import Paper, count, cut, size
 from simonides.doors.verb import DATA, MOMENT, Scoped, scoping, verb

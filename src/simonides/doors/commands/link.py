@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from simonides.doors import shapes
+from simonides import shapes
 from simonides.doors.commands.write import report
 from simonides.doors.desk import NOTHING_FOUND, Desk
 from simonides.doors.paper import Paper, day, short

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simonides.doors import shapes
+from simonides import shapes
 from simonides.doors.desk import NOTHING_FOUND, Desk
 from simonides.doors.paper import Paper, moment, short
 from simonides.doors.verb import Entry, LazyGroup, verb

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from simonides.doors import shapes
+from simonides import shapes
 from simonides.doors.desk import NOTHING_FOUND, Desk, words_or_stdin
 from simonides.doors.paper import Paper, day, short, worth_marking
 from simonides.doors.verb import Asked, asking, verb

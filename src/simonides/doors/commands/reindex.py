@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simonides.doors import shapes
+from simonides import shapes
 from simonides.doors.desk import Desk
 from simonides.doors.paper import Paper, count, size
 from simonides.doors.places import settings_given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from simonides.doors import shapes
+from simonides import shapes
 from simonides.doors.desk import Desk
 from simonides.doors.paper import Paper, count, short
 from simonides.doors.verb import verb

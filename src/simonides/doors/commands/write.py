@@ -9,7 +9,7 @@ from typing import cast
 
 import click
 
-from simonides.doors import shapes
+from simonides import shapes
 from simonides.doors.desk import Desk, words_or_stdin
 from simonides.doors.paper import Paper, short
 from simonides.doors.verb import DATA, MOMENT, TTL, Scoped, scoping, verb
