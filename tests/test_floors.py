@@ -41,6 +41,7 @@ FLOORS = {
     "enrich": 5,
     "bounded": 5,
     "client": 5,
+    "credentials": 5,
     "finding": 5,
     "keeping": 5,
     "lifetime": 5,
@@ -55,6 +56,7 @@ FLOORS = {
     "memory": 5,
     "memory_async": 5,
     "doors": 6,
+    "compat": 6,
     "__main__": 7,
     "bench": 7,
 }
@@ -66,6 +68,7 @@ OBJECT = {
     "memory_async",
     "bounded",
     "client",
+    "credentials",
     "finding",
     "keeping",
     "opened",
@@ -87,7 +90,33 @@ PACKAGES = {
     "parts": {"numpy", "onnxruntime", "tokenizers", "turbovec", "Stemmer", "sentence_transformers", "tqdm"},
     "recipes": {"numpy"},
     **{name: {"numpy"} for name in OBJECT},
-    "doors": {"numpy", "click", "keyring"},
+    "doors": {
+        "numpy",
+        "click",
+        "keyring",
+        "mcp",
+        "mcp_types",
+        "anyio",
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "pydantic",
+        "prometheus_client",
+        "opentelemetry",
+        "jwt",
+        "nicegui",
+        "tomlkit",
+    },
+    "compat": {
+        "anthropic",
+        "autogen_core",
+        "crewai",
+        "langgraph",
+        "llama_index",
+        "agents",
+        "pydantic",
+        "openai",
+    },
     "bench": None,
 }
 """Third-party packages that a wing may import; whoever is not named has the standard library only; None is any."""
@@ -95,7 +124,7 @@ PACKAGES = {
 OUTSIDE_WORLD = {"doors", "bench"}
 MODELS_RUN = {"unread"}
 """Where models of anybody read texts: whatever they raise is caught there, and becomes the reason of a job."""
-LAZY_HOMES = {"doors", "bench", *OBJECT}
+LAZY_HOMES = {"doors", "compat", "bench", *OBJECT}
 """Where an import of ours may stand inside a function: to keep the start of a door or of the object quick."""
 
 SQLITE_HOMES = {"ledger", "doors"}

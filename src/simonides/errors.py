@@ -7,6 +7,7 @@
     |   |-- TextError                    text that cannot be kept as it is
     |   `-- UnknownName (LookupError)    no recipe, setting, kind, model ... of that name
     |-- NotFound (LookupError)           no memory, link or event with that id, here and now
+    |-- Forbidden                        the credential may not do this, or is bound to another scope
     |-- Conflict (RuntimeError)          a lost race: what you read has changed since
     `-- StoreError (RuntimeError)        the world's failure
         |-- StoreUnusable                not our file, a directory, read-only, full, corrupt
@@ -84,6 +85,10 @@ class UnknownName(InputError, LookupError):
 
 class NotFound(SimonidesError, LookupError):
     """Nothing with that id exists in this store, this scope and at that time."""
+
+
+class Forbidden(SimonidesError):
+    """The credential does not allow it; what others own is not forbidden but not found."""
 
 
 class Conflict(SimonidesError, RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,12 @@ class Opened:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
+
+    def acting(self, actor: str) -> Self:
+        """Return the same open store for another actor, as the log will say; it costs nothing, and is not closed."""
+        other = copy.copy(self)
+        other.actor = actor
+        return other
 
     # Inside
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HOME = "simonides.doors.commands"
 KEEP, FIND, LOOK, MOVE, CARE = "Remember", "Recall", "Look", "Move in and out", "Look after"
+DOORS = "Let others in"
 
 COMMANDS: dict[str, Entry] = {
     "add": Entry(KEEP, f"{HOME}.write:add", "Remember a text, word for word."),
@@ -58,11 +59,18 @@ COMMANDS: dict[str, Entry] = {
     "backup": Entry(
         MOVE, f"{HOME}.backup:backup", "Copy the file while it is in use, check the copy, put one back."
     ),
+    "connect": Entry(DOORS, f"{HOME}.connect:connect", "Give the agents on this machine this memory."),
+    "disconnect": Entry(DOORS, f"{HOME}.connect:disconnect", "Take it away from them again."),
+    "mcp": Entry(DOORS, f"{HOME}.mcp:mcp", "Serve agents over MCP, on standard input or HTTP."),
+    "serve": Entry(DOORS, f"{HOME}.serve:serve", "Serve programs over REST."),
+    "token": Entry(DOORS, f"{HOME}.token:token", "Say who may use the server, and what for."),
+    "ui": Entry(DOORS, f"{HOME}.ui:ui", "Look at it all in a browser."),
     "where": Entry(CARE, f"{HOME}.care:where", "Print the one file that holds it all."),
     "status": Entry(
         CARE, f"{HOME}.care:status", "Count what is in the file, and what the model has yet to read."
     ),
     "doctor": Entry(CARE, f"{HOME}.care:doctor", "Find out what is wrong, and what to do about it."),
+    "review": Entry(CARE, f"{HOME}.review:review", "Go through duplicates, contradictions and junk."),
     "upkeep": Entry(CARE, f"{HOME}.upkeep:upkeep", "Retire or erase what has expired, and clean up."),
     "retention": Entry(
         CARE, f"{HOME}.upkeep:retention", "Say how long memories are kept, by kind and scope."
@@ -107,6 +115,12 @@ _MEANT = {
     "status": "stats info size",
     "doctor": "check fix",
     "jobs": "queue backlog work tasks calls",
+    "connect": "install setup wire agents hooks",
+    "disconnect": "uninstall",
+    "serve": "server rest http api",
+    "token": "tokens apikey credential credentials login",
+    "ui": "web page browser open",
+    "review": "dedupe duplicates contradictions junk audit",
     "reindex": "rebuild index",
     "model": "models",
     "postgres": "postgresql pg database",
