@@ -565,3 +565,42 @@ def test_rough_sums_choose_the_best_even_where_most_are_equal() -> None:
         found = tally.leaders(sums.copy(), Usable(size, int(mask.sum()), 0, mask=mask), k)
         order = np.lexsort((-np.arange(size), -(sums * mask).astype(int)))
         assert found.tolist() == order[:k].tolist(), "of equals the newest"
+
+
+TOLD = {
+    "where does Ana live?": "Ana lives in Berlin and works for a museum.",
+    "which database does the harbour project use?": "The harbour project stores its data in PostgreSQL.",
+    "what is Ben allergic to?": "Ben is allergic to peanuts, so no satay.",
+    "when does the train to Porto leave?": "The train to Porto leaves at seven in the morning.",
+    "when is Clara's birthday?": "Clara's birthday is on the third of May.",
+}
+
+
+@pytest.mark.parametrize("query", TOLD)
+def test_what_was_written_a_moment_ago_answers_where_the_model_has_read_all_else(query: str) -> None:
+    """Without stand-ins: the one that is not read yet is judged as in a store that no model reads."""
+    rest = [{"text": text} for text in TOLD.values() if text != TOLD[query]]
+    with Memory(":memory:", settings=Settings(background=False)) as memory:
+        memory.add_many(rest, wait=True)
+        memory.add(TOLD[query])
+        mixed = memory.explain(query)
+        assert mixed.hits[0].memory.text == TOLD[query]
+        with Memory(":memory:", settings=Settings(meaning="instant")) as plain:
+            plain.add_many([*rest, {"text": TOLD[query]}])
+            alone = plain.explain(query)
+        assert mixed.gate == pytest.approx(alone.gate, abs=0.02)
+        assert mixed.hits[0].shares == pytest.approx(alone.hits[0].shares, abs=0.02)
+        memory.wait()
+        assert memory.search(query)[0].memory.text == TOLD[query]
+
+
+def test_what_is_found_does_not_change_for_the_worse_while_the_model_catches_up() -> None:
+    with Memory(":memory:", settings=Settings(background=False)) as memory:
+        for text in TOLD.values():
+            memory.add(text)
+            if len(text) % 2:
+                memory.wait()
+            said = [*TOLD.values()][: memory.status().memories]
+            for query, answer in TOLD.items():
+                if answer in said:
+                    assert memory.search(query)[0].memory.text == answer, query

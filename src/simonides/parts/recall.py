@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from simonides.ledger.index import Believed, Index
     from simonides.parts.embed import Reader, States
+    from simonides.parts.signals import Measured
     from simonides.settings import Settings
 
     Floats = NDArray[np.float32]
@@ -151,20 +153,70 @@ class Recall:
             return Ranked(
                 question, found.rows, nothing, lambda place: {}, 0.0, threshold, found.considered, took
             )
-        named = signals.signals(found.measured)
-        logits = weights.logits(named)
+        scores = _scores(found, weights)
+        logits, shares = scores.logits, scores.shares
+        unread = None if self._fusion is not None else _unread(found.measured)
+        instant = None
+        if unread is not None:
+            # What the full tier has not read yet is judged as in a store without that tier: both chances are
+            # calibrated, and stand-ins for what it would say hide what was written a moment ago (docs/log.md).
+            plain = replace(found, measured=as_instant(found.measured))
+            instant = _scores(plain, fuse.fusion(f"{self._settings.fusion}-instant"))
+            logits = np.where(unread, instant.logits, logits)
+            shares = partial(_shares_of, scores, instant, unread)
         order = np.argsort(-logits, kind="stable")
-        chance = weights.gate(gate_facts(found, named, logits, order, len(question.terms)))
+        judge = instant if instant is not None and unread is not None and unread[order[0]] else scores
+        if judge is instant and self._settings.gate < 0:
+            threshold = judge.weights.threshold
         return Ranked(
             question,
             found.rows[order],
             logits[order],
-            lambda place: weights.shares(named, int(order[place])),
-            chance,
+            lambda place: shares(int(order[place])),
+            judge.gate(order, len(question.terms)),
             threshold,
             found.considered,
             took,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """Candidates under the weights of one tier."""
+
+    found: Candidates
+    weights: fuse.Fusion
+    named: Mapping[str, Floats]
+    logits: Floats
+
+    def shares(self, candidate: int) -> dict[str, float]:
+        return self.weights.shares(self.named, candidate)
+
+    def gate(self, order: NDArray[np.int64], terms: int) -> float:
+        return self.weights.gate(gate_facts(self.found, self.named, self.logits, order, terms))
+
+
+def _shares_of(
+    full: _Scores, instant: _Scores, unread: NDArray[np.bool_], candidate: int
+) -> dict[str, float]:
+    return (instant if unread[candidate] else full).shares(candidate)
+
+
+def _scores(found: Candidates, weights: fuse.Fusion) -> _Scores:
+    named = signals.signals(found.measured)
+    return _Scores(found, weights, named, weights.logits(named))
+
+
+def _unread(measured: Measured) -> NDArray[np.bool_] | None:
+    """Return which candidates the full tier has not read; None when it has read all, or none."""
+    read = measured.pooled if measured.full is None else measured.full
+    unread = None if read is None else np.isnan(read)
+    return unread if unread is not None and unread.any() else None
+
+
+def as_instant(measured: Measured) -> Measured:
+    """Return what the instant tier alone would have measured."""
+    return replace(measured, full=None, pooled=None, full_before=np.zeros_like(measured.static))
 
 
 def gate_facts(
