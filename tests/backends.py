@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -132,12 +131,12 @@ def shared_server(folder: Path) -> Generator[Server]:
     """
     with _noted(folder) as notes:
         if not notes.get("users"):
-            home = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
-            home.chmod(0o711)  # the server's user must be able to go through it
             named = os.environ.get(PROGRAMS)
             programs = Path(named) if named else None
             conf = {**QUICK, "max_connections": "200"}
-            started = postgres_server.start(home / "data", conf=conf, programs=programs)
+            started = postgres_server.start(
+                postgres_server.make_home() / "data", conf=conf, programs=programs
+            )
             _guard(started)
             started.make_database(DATABASE, ROLE)
             notes |= {

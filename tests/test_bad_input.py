@@ -481,7 +481,7 @@ def test_settings_are_checked_by_name() -> None:
         ({"fusion": "magic"}, "setting fusion"),
     ):
         with pytest.raises(InputError, match=message):
-            Settings(**given_)  # pyright: ignore[reportArgumentType]
+            Settings(**given_)  # pyright: ignore[reportArgumentType] - that is the point
 
 
 @pytest.mark.parametrize(
@@ -501,4 +501,4 @@ def test_settings_are_checked_by_name() -> None:
 )
 def test_a_setting_beyond_its_range_is_refused(name: str, value: object) -> None:
     with pytest.raises(InputError, match=rf"setting {name}: must be a number"):
-        Settings(**{name: value})  # pyright: ignore[reportArgumentType]
+        Settings(**{name: value})  # pyright: ignore[reportArgumentType] - some are wrong on purpose

@@ -489,3 +489,16 @@ def test_each_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     make_private(place)
     assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_new_store_is_never_seen_half_made(tmp_path: Path) -> None:
+    """Who opens it meanwhile would take it for an old one, and leave a backup of nothing beside it."""
+    path, seen = tmp_path / "memory.db", set[int]()
+
+    def look(_: str) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as other:
+            seen.add(other.execute("PRAGMA user_version").fetchone()[0])
+
+    clock, words = FrozenClock(NOW), Lexical(b"w", b"t")
+    Ledger(path, clock=clock, settings=Settings(), analyse=lambda _: words, tracer=look).close()
+    assert seen <= {0, LATEST}

@@ -195,7 +195,7 @@ def test_looking_at_the_salt_drops_no_lock(path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["", b"", b"short", bytes(33), "\ud800", 7, None])
 def test_what_is_no_key_is_refused_and_not_shown(tmp_path: Path, wrong: object) -> None:
     with pytest.raises(InputError, match="key") as caught:
-        opened(tmp_path / "memory.db", lambda: wrong)  # pyright: ignore[reportArgumentType]
+        opened(tmp_path / "memory.db", lambda: wrong)  # pyright: ignore[reportArgumentType] - that is the point
     assert "short" not in str(caught.value)
 
 

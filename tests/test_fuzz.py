@@ -269,7 +269,7 @@ def test_exports(memory: Memory, tmp_path: Path) -> None:
             before = list(other.dump())
             try:
                 other.undump(given)
-            except SimonidesError:
+            except SimonidesError:  # refused, and then wholly
                 assert list(other.dump()) == before
             assert whole(other)
 
@@ -405,7 +405,7 @@ def test_backups_that_are_damaged(tmp_path: Path) -> None:
         before = place.read_bytes()
         try:
             done = restore(source, place)
-        except SimonidesError:
+        except SimonidesError:  # refused, and then wholly
             assert place.read_bytes() == before
         else:
             assert (done.copy.versions, done.copy.head) == (made.versions, made.head)

@@ -295,9 +295,9 @@ def test_writers_that_were_decided_on_one_state_do_not_both_win(place: Place) ->
                 barrier.wait(30)
                 try:
                     mine.update(id, f"count 1 by {number}", if_version=1)
-                except StoreError:
+                except StoreError:  # a RuntimeError too, and no lost race
                     raise
-                except RuntimeError:
+                except RuntimeError:  # somebody else was first
                     return
                 won.append(number)
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends import for_ledger, here
+from ledgers import NOW, add, open_ledger
 from simonides.clock import FrozenClock, new_id
 from simonides.errors import (
     Conflict,
@@ -25,21 +25,11 @@ from simonides.errors import (
     TimeError,
     UnknownName,
 )
-from simonides.ledger import Ledger, Lexical, register_kind
+from simonides.ledger import Ledger, register_kind
 from simonides.settings import Settings
-from simonides.types import Add, Change, Connect, Kind, Memory, Restore, Retire, Scope, Source, Supersede
+from simonides.types import Change, Connect, Kind, Memory, Restore, Retire, Scope, Source, Supersede
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 pytestmark = pytest.mark.usefixtures("place")
-
-
-def open_ledger(path: Path | str = ":memory:", **kwargs: Any) -> Ledger:
-    given: dict[str, Any] = {
-        "clock": FrozenClock(NOW),
-        "settings": Settings(),
-        "analyse": lambda text: Lexical(text.encode(), b"t"),
-    }
-    return Ledger(here(path), **(given | for_ledger() | kwargs))
 
 
 @pytest.fixture
@@ -47,11 +37,6 @@ def ledger() -> Iterator[Ledger]:
     ledger = open_ledger()
     yield ledger
     ledger.close()
-
-
-def add(text: str = "hello", **fields: Any) -> Add:
-    given: dict[str, Any] = {"id": new_id(), "text": text, "at": NOW}
-    return Add(**(given | fields))
 
 
 # --- what goes in comes out ----------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def test_items_are_drawn_only_a_little_ahead(pool: Pool) -> None:
     found = pool.map(math.factorial, drawn, chunk=3)
     assert list(itertools.islice(found, 9)) == [math.factorial(item) for item in range(9)]
     assert next(drawn) <= 9 + 3 * AHEAD * pool.workers
-    found.close()  # pyright: ignore[reportAttributeAccessIssue]
+    found.close()  # pyright: ignore[reportAttributeAccessIssue] - an iterator to callers, a generator in fact
     assert list(pool.map(math.factorial, [3])) == [6]
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,18 +63,6 @@ def database(server: Server, worker_id: str) -> Iterator[str]:
     name = f"empty_{worker_id}_{new_id()}"
     yield server.make_database(name, f"maker_{worker_id}")
     server.run("dropdb", "--force", name)
-
-
-@contextmanager
-def own_server(**conf: str) -> Generator[Server]:
-    """Give a server that the test may kill."""
-    home = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
-    home.chmod(0o711)
-    try:
-        with postgres_server.temporary(home, {**QUICK, **conf}) as server:
-            yield server
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def terminate(server: Server, name: str) -> int:
@@ -151,7 +137,7 @@ def test_whatever_was_acknowledged_is_there_once_when_connections_are_killed(
 
 def test_a_commit_whose_answer_is_lost_is_acknowledged_when_it_was_done() -> None:
     """A server that waits for a replica has committed already when the connection dies: the worst moment."""
-    with own_server() as server, psycopg.connect(server.url, autocommit=True) as boss:
+    with postgres_server.temporary() as server, psycopg.connect(server.url, autocommit=True) as boss:
         with closing(open_ledger(server.url)) as first:
             first.apply([Add(new_id(), "before", NOW)])
         boss.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
@@ -207,7 +193,7 @@ def test_a_commit_that_was_cut_off_is_told_to_be_lost(server: Server, database: 
 
 
 def test_a_server_that_is_killed_and_starts_again_is_used_again() -> None:
-    with own_server() as server:
+    with postgres_server.temporary() as server:
         ledger = open_ledger(server.url)
         ids = [new_id() for _ in range(5)]
         for id in ids:
@@ -222,7 +208,7 @@ def test_a_server_that_is_killed_and_starts_again_is_used_again() -> None:
 
 
 def test_a_server_that_is_gone_is_named(tmp_path: Path) -> None:
-    with own_server() as server:
+    with postgres_server.temporary() as server:
         ledger = open_ledger(server.url, busy_seconds=0.5)
         server.stop()
         with pytest.raises(StoreUnusable, match=r"gave no connection|was lost"):

@@ -127,7 +127,7 @@ def _mentioning(text: str) -> list[str]:
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
+        except OSError:  # it has ended since
             continue
         if text in line:
             found.append(line)

@@ -127,7 +127,7 @@ def test_a_primary_that_falls_silent_is_noticed_after_the_timeout_of_the_receive
 def _refuses(memory: Memory) -> bool:
     try:
         memory.status()
-    except StoreBusy:
+    except StoreBusy:  # too far behind
         return True
     return False
 

@@ -44,7 +44,7 @@ from test_index import (
 def open_saved(ledger: Ledger, *, model: bool = True) -> Index:
     number = ledger.model_id(IDENTITY, create=True) if model else None
     place = snapshot.folder(Path(ledger.path))
-    role: Callable[[str], bool] = lambda name: is_user(name) or is_assistant(name)  # noqa: E731
+    role: Callable[[str], bool] = lambda name: is_user(name) or is_assistant(name)  # noqa: E731 - typed in place
     return Index(ledger, number, DIMENSION if model else 0, role, place)
 
 

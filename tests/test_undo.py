@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backends import for_ledger, here
-from simonides.clock import FOREVER, FrozenClock, new_id
+from ledgers import NOW, add, open_ledger
+from simonides.clock import FOREVER, new_id
 from simonides.errors import Conflict, InputError, NotFound, SimonidesError
-from simonides.ledger import Ledger, Lexical, Selection
-from simonides.settings import Settings
+from simonides.ledger import Ledger, Selection
 from simonides.types import (
     Add,
     Change,
@@ -28,15 +27,7 @@ from simonides.types import (
     Supersede,
 )
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 pytestmark = pytest.mark.usefixtures("place")
-
-
-def open_ledger() -> Ledger:
-    return Ledger(
-        here(), clock=FrozenClock(NOW), settings=Settings(), analyse=lambda text: Lexical(text.encode(), b"t"),
-        **for_ledger(),
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -44,11 +35,6 @@ def ledger() -> Iterator[Ledger]:
     ledger = open_ledger()
     yield ledger
     ledger.close()
-
-
-def add(text: str = "hello", **fields: Any) -> Add:
-    given: dict[str, Any] = {"id": new_id(), "text": text, "at": NOW}
-    return Add(**(given | fields))
 
 
 def text_of(ledger: Ledger, id: str) -> str | None:

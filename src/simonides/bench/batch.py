@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simonides.bench import options
 from simonides.bench.generate import SEED, Generator
 from simonides.bench.machine import here, today
-from simonides.bench.report import Line, Report, Table, show
+from simonides.bench.report import Line, Report, Table, save, show
 from simonides.bench.timing import digits
 from simonides.doors.desk import Desk
 from simonides.doors.importers import parser
@@ -70,7 +71,7 @@ class Timed:
     "--memories", type=click.IntRange(min=1000), default=40_000, show_default=True, help="To import."
 )
 @click.option("--read", type=click.IntRange(min=100), default=2000, show_default=True, help="To read.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.out
 def command(
     desk: Desk, *, processes: int | None, ray: bool, memories: int, read: int, out: Path | None
 ) -> None:
@@ -98,9 +99,7 @@ def command(
         summary=[_line(found)],
         details={"seed": SEED, "timed": [asdict(one) for one in found]},
     )
-    if out is not None:
-        report.save(out)
-        desk.aside(f"Saved {out / report.name}.json and .md.")
+    save(desk, report, out)
     desk.answer({"report": report.as_json()}, lambda paper: show(paper, report))
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simonides.bench import options
 from simonides.bench.crashing import rounds
 from simonides.bench.machine import here, today
-from simonides.bench.report import Line, Report, Table
+from simonides.bench.report import Line, Report, Table, save, show
 from simonides.bench.timing import Spell, digits, spell
 from simonides.doors.paper import size
 from simonides.doors.verb import verb
@@ -48,11 +49,8 @@ def _server(backend: str) -> Generator[str]:
         return
     from simonides.bench import postgres_server
 
-    with tempfile.TemporaryDirectory(prefix="simonides-crash-server-") as home:
-        Path(home).chmod(0o711)
-        with postgres_server.temporary(Path(home), {"fsync": "on", "synchronous_commit": "on"}) as server:
-            server.make_database(DATABASE, ROLE)
-            yield server.url_of(DATABASE, ROLE)
+    with postgres_server.temporary({"fsync": "on", "synchronous_commit": "on"}) as server:
+        yield server.make_database(DATABASE, ROLE)
 
 
 @verb(
@@ -89,9 +87,9 @@ def _server(backend: str) -> Generator[str]:
     show_default=True,
     help="Write files, or stores of a PostgreSQL server that is started for it.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Where chance begins.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the stores.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.seed
+@options.folder
+@options.out
 def command(
     desk: Desk,
     *,
@@ -129,9 +127,7 @@ def command(
         summary=_summary(tally),
         details=_details(plan, tally),
     )
-    if out is not None:
-        report.save(out)
-        desk.aside(f"Saved {out / report.name}.json and .md.")
+    save(desk, report, out)
     desk.answer(report.as_json(), lambda paper: _show(paper, report, tally))
     if tally.problems:
         click.get_current_context().exit(1)
@@ -231,14 +227,7 @@ def _details(plan: Plan, tally: Tally) -> dict[str, Any]:
 
 
 def _show(paper: Paper, report: Report, tally: Tally) -> None:
-    if paper.plain:
-        paper.line(report.as_markdown())
-    else:
-        for table in report.tables:
-            paper.line(f"\n{paper.style(table.title, bold=True)}")
-            paper.table(
-                [str(head) for head in table.head], [[str(cell) for cell in row] for row in table.rows]
-            )
+    show(paper, report, titled=True, note=False)
     for problem in tally.problems:
         paper.line(f"PROBLEM {problem}")
     paper.then("simonides bench soak", "simonides doctor")

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simonides.bench import options
 from simonides.bench.machine import here, today
 from simonides.bench.replicas import Writing, made, require, started
-from simonides.bench.report import Line, Report, Table, show
+from simonides.bench.report import Line, Report, Table, save, show
 from simonides.bench.timing import digits
 from simonides.doors.desk import Desk
 from simonides.doors.verb import verb
@@ -65,7 +66,7 @@ class Round:
     "--writers", type=click.IntRange(min=1), default=2, show_default=True, help="Programs that write."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the moments.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.out
 def command(desk: Desk, *, rounds: int, writers: int, seed: int, out: Path | None) -> None:
     """Kill the primary while programs write, promote the standby, and count what was lost.
 
@@ -91,9 +92,7 @@ def command(desk: Desk, *, rounds: int, writers: int, seed: int, out: Path | Non
         summary=[_line(found)],
         details={"seed": seed, "rounds": [asdict(one) for one in found]},
     )
-    if out is not None:
-        report.save(out)
-        desk.aside(f"Saved {out / report.name}.json and .md.")
+    save(desk, report, out)
     desk.answer({"report": report.as_json()}, lambda paper: show(paper, report))
     if any(one.lost or not one.whole for one in found):
         click.get_current_context().exit(1)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simonides.bench import options
 from simonides.bench.machine import here, today
-from simonides.bench.report import Line, Report, Table
+from simonides.bench.report import Line, Report, Table, save, show
 from simonides.doors.verb import verb
 from simonides.ledger.encrypted import library
 
@@ -56,9 +57,9 @@ NOTE = (
     show_default=True,
     help="States of a power failure tried at each boundary.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Where chance begins.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the stores.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.seed
+@options.folder
+@options.out
 def command(desk: Desk, *, every: int, power: int, seed: int, folder: Path | None, out: Path | None) -> None:
     """Crash at every write of a store, let every write fail, and prove that nothing acknowledged is lost.
 
@@ -84,9 +85,7 @@ def command(desk: Desk, *, every: int, power: int, seed: int, folder: Path | Non
         summary=_summary(found),
         details={"crashes": found.crashes, "refusals": found.refusals, "problems": found.problems()},
     )
-    if out is not None:
-        report.save(out)
-        desk.aside(f"Saved {out / report.name}.json and .md.")
+    save(desk, report, out)
     desk.answer(report.as_json(), lambda paper: _show(paper, report, found))
     if found.problems():
         click.get_current_context().exit(1)
@@ -143,12 +142,6 @@ def _summary(found: Found) -> list[Line]:
 
 
 def _show(paper: Paper, report: Report, found: Found) -> None:
-    if paper.plain:
-        paper.line(report.as_markdown())
-    else:
-        for table in report.tables:
-            paper.line(f"\n{paper.style(table.title, bold=True)}")
-            paper.table([str(one) for one in table.head], [[str(cell) for cell in row] for row in table.rows])
-        paper.line(f"\n{paper.dim(f'Made {report.made} on {report.machine}.')}")
+    show(paper, report, titled=True, note=False)
     for problem in found.problems():
         paper.line(problem)

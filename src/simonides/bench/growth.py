@@ -297,7 +297,7 @@ def agreement(path: Path, tier: str, many: int, step: Callable[[int], object]) -
     shares: list[float] = []
     wholly: list[float] = []
     with Memory(path, settings=Settings(meaning=tier, background=False)) as memory:
-        recall = memory._enricher.recall()  # pyright: ignore[reportPrivateUsage]
+        recall = memory._enricher.recall()  # pyright: ignore[reportPrivateUsage] - its steps one by one
         for number in range(COMPARED):
             query = generator.question()
             question, quick = recall.measure(query, scope, Believed(), now)

@@ -6,10 +6,8 @@ file, the same index following the server (the default there), and words by tsve
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString, cast
@@ -18,12 +16,12 @@ from urllib.parse import quote
 import click
 import psycopg
 
-from simonides.bench import filling, metrics, postgres_server
+from simonides.bench import filling, metrics, options, postgres_server
 from simonides.bench.caching import CachedReader
 from simonides.bench.datasets import load
 from simonides.bench.generate import Generator as Inventor
 from simonides.bench.machine import here, today
-from simonides.bench.report import Report, Table, short, with_interval
+from simonides.bench.report import Report, Table, save, short, with_interval
 from simonides.bench.stores import DEPTH, Store, when
 from simonides.bench.timing import CELLS, Spell, digits, timed
 from simonides.bench.where import places
@@ -81,14 +79,17 @@ _RANKED = """WITH asked AS (SELECT plainto_tsquery('english', %(text)s) AS every
 @click.option(
     "--rows", type=click.IntRange(min=0), default=10_000, show_default=True, help="Memories for speed."
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.out
 def command(desk: Desk, *, data: Path | None, limit: int | None, rows: int, out: Path | None) -> None:
     """Measure a store in PostgreSQL beside one in a file.
 
     Recall on LoCoMo and speed on made-up memories, with a server that is started for it.
     """
     settings, machine, tables, details = settings_from(desk.settings), here(), list[Table](), dict[str, Any]()
-    with _place(desk.server) as place, tempfile.TemporaryDirectory(prefix="simonides-bench-") as folder:
+    with (
+        postgres_server.given_or_roomy(desk.server) as place,
+        tempfile.TemporaryDirectory(prefix="simonides-bench-") as folder,
+    ):
         if data is not None:
             found = _recall(place, data, limit, settings, Path(folder), desk.ticker().show)
             tables.append(found.table())
@@ -103,25 +104,8 @@ def command(desk: Desk, *, data: Path | None, limit: int | None, rows: int, out:
     words = [f"{name} {value}" for name, value in given.items() if value is not None]
     said = " ".join(["simonides bench postgres", *words])
     report = Report("postgres", "PostgreSQL", said, today(), machine, NOTE, 60, tables, (), details)
-    if out is not None:
-        report.save(out)
+    save(desk, report, out)
     desk.answer(report.as_json(), lambda paper: paper.line(report.as_markdown()))
-
-
-@contextmanager
-def _place(given: str) -> Generator[str]:
-    """Give the address of a database: the given one, or that of a server that is started here."""
-    if given:
-        yield given
-        return
-    home = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
-    home.chmod(0o711)
-    try:
-        with postgres_server.temporary(home, {"shared_buffers": "256MB", "max_wal_size": "2GB"}) as server:
-            server.run("createdb", "bench")
-            yield server.url_of("bench")
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _tenant(place: str) -> str:

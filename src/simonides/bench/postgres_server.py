@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _PATIENCE = 60.0
 """Seconds for a server to start, to stop, or to vanish."""
 QUICK = {"shared_buffers": "32MB", "max_wal_size": "256MB"}
 """For tests: small, and as durable as any."""
+ROOMY = {"shared_buffers": "256MB", "max_wal_size": "2GB", "max_connections": "200"}
+"""For measurements: as durable, with room for the data and for many writers."""
 
 
 class _As(TypedDict, total=False):
@@ -203,15 +206,42 @@ def installed() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def make_home() -> Path:
+    """Make a temporary folder for servers, that every user can go through: started by root, they run as another."""
+    home = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
+    home.chmod(0o711)
+    return home
+
+
 @contextlib.contextmanager
-def temporary(folder: Path, conf: Mapping[str, str] | None = None) -> Generator[Server]:
-    """Give a server in a new folder; stop it and remove the folder afterwards."""
-    server = start(folder / "data", conf={**QUICK, **(conf or {})})
+def temporary_home() -> Generator[Path]:
+    """Give a folder of `make_home`, and remove it with all that is in it afterwards."""
+    home = make_home()
     try:
-        yield server
+        yield home
     finally:
-        server.stop()
-        shutil.rmtree(folder / "data", ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def temporary(conf: Mapping[str, str] | None = None) -> Generator[Server]:
+    """Give a server in a folder of its own; stop it and remove the folder afterwards."""
+    with temporary_home() as home:
+        server = start(home / "data", conf={**QUICK, **(conf or {})})
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextlib.contextmanager
+def given_or_roomy(url: str) -> Generator[str]:
+    """Give the address of a database: the given one, or where there is none that of a server started for it."""
+    if url:
+        yield url
+        return
+    with temporary(ROOMY) as server:
+        yield server.url
 
 
 def _program(name: str, folder: Path | None) -> str:
@@ -244,7 +274,7 @@ def _ready(server: Server) -> bool:
     """Tell whether the server says that it takes connections; its last line of postmaster.pid says so."""
     try:
         lines = (server.data / "postmaster.pid").read_text().splitlines()
-    except OSError:
+    except OSError:  # not written yet
         return False
     return len(lines) >= 8 and lines[0] == str(server.pid) and lines[7].strip() in ("ready", "standby")
 
@@ -262,7 +292,7 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it is there, as another user
         return True
     return not Path("/proc/self").exists()
 

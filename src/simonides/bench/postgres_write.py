@@ -6,11 +6,7 @@ on that server can be acknowledged faster. Both are measured in turns, in the sa
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +14,10 @@ from typing import TYPE_CHECKING
 import click
 import psycopg
 
-from simonides.bench import postgres_server
+from simonides.bench import options, postgres_server
 from simonides.bench.generate import Generator as Inventor
 from simonides.bench.machine import here, today
-from simonides.bench.report import Line, Report, Table, show
+from simonides.bench.report import Line, Report, Table, save, show
 from simonides.bench.timing import digits, spell
 from simonides.clock import new_id
 from simonides.doors.desk import Desk
@@ -36,7 +32,6 @@ if TYPE_CHECKING:
     from simonides.pool import Pool
 
 KINDS = {"bare": "bare INSERT and COMMIT", "many": "add, a tenant each", "one": "add, one tenant for all"}
-CONF = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
 LEAD = 3.0
 """Seconds until all workers begin at once: to connect and to warm up."""
 WARM = 20
@@ -86,7 +81,7 @@ class Wrote:
 @click.option(
     "--seconds", type=click.FloatRange(min=0.5), default=5.0, show_default=True, help="For each figure."
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.out
 def command(desk: Desk, *, writers: str, seconds: float, out: Path | None) -> None:
     """Measure what several processes write to a server, against what the server can do.
 
@@ -94,7 +89,7 @@ def command(desk: Desk, *, writers: str, seconds: float, out: Path | None) -> No
     """
     numbers = _numbers(writers)
     machine, ticker, found = here(), desk.ticker(), list[Wrote]()
-    with _place(desk.server) as url:
+    with postgres_server.given_or_roomy(desk.server) as url:
         for many in numbers:
             with LocalProcesses(many) as pool:
                 for kind, name in KINDS.items():
@@ -114,9 +109,7 @@ def command(desk: Desk, *, writers: str, seconds: float, out: Path | None) -> No
         summary=[_line(found)],
         details={"wrote": [asdict(one) for one in found]},
     )
-    if out is not None:
-        report.save(out)
-        desk.aside(f"Saved {out / report.name}.json and .md.")
+    save(desk, report, out)
     desk.answer({"report": report.as_json()}, lambda paper: show(paper, report))
 
 
@@ -127,20 +120,6 @@ def _numbers(text: str) -> list[int]:
             "must be whole numbers from 1 to 64 with commas between", param_hint="--writers"
         )
     return list(dict.fromkeys(map(int, parts)))
-
-
-@contextmanager
-def _place(given: str) -> Generator[str]:
-    if given:
-        yield given
-        return
-    home = Path(tempfile.mkdtemp(prefix="simonides-postgres-"))
-    home.chmod(0o711)  # the server's user must be able to go through it
-    try:
-        with postgres_server.temporary(home, {**CONF, "max_connections": "200"}) as server:
-            yield server.url
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _measure(pool: Pool, kind: str, url: str, seconds: float) -> Wrote:

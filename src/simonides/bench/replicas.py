@@ -6,10 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -103,7 +101,7 @@ class Writing:
 @contextlib.contextmanager
 def made() -> Generator[Path]:
     """Give a folder with the data directories of a primary that holds a store and of a standby, both stopped."""
-    with _open_folder() as folder:
+    with postgres_server.temporary_home() as folder:
         primary = postgres_server.start(folder / "primary", conf=SMALL)
         try:
             Memory(primary.url, settings=Settings(meaning="instant")).close()
@@ -118,7 +116,7 @@ def made() -> Generator[Path]:
 def started(origin: Path, conf: Mapping[str, str] | None = None) -> Generator[Pair]:
     """Start copies of what `made` gave; whatever they run is killed in the end."""
     servers: list[Server] = []
-    with _open_folder() as folder:
+    with postgres_server.temporary_home() as folder:
         try:
             for name in ("primary", "standby"):
                 subprocess.run(["cp", "-a", str(origin / name), str(folder / name)], check=True)
@@ -158,13 +156,3 @@ def require(seconds: float, so: Callable[[], object], what: str) -> None:
     """
     if not within(seconds, so):
         raise StoreUnusable("PostgreSQL", f"{seconds:g} seconds are over before {what}")
-
-
-@contextlib.contextmanager
-def _open_folder() -> Generator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="simonides-pair-"))
-    folder.chmod(0o711)  # the server's user must be able to go through it
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from simonides.bench.machine import Machine
     from simonides.bench.metrics import Estimate
+    from simonides.doors.desk import Desk
     from simonides.doors.paper import Paper
 
 Cell = str | int | float
@@ -94,14 +95,31 @@ class Report:
         return figures, page
 
 
-def show(paper: Paper, report: Report) -> None:
-    """Print a report for people: tables on a terminal, Markdown into a file."""
+def save(desk: Desk, report: Report, out: Path | None) -> None:
+    """Save a report into a folder and say so; without a folder do nothing."""
+    if out is not None:
+        report.save(out)
+        desk.aside(f"Saved {out / report.name}.json and .md.")
+
+
+def show(paper: Paper, report: Report, *, titled: bool = False, note: bool = True) -> None:
+    """Print a report for people: tables on a terminal, Markdown into a file.
+
+    Args:
+        paper: where to.
+        report: what.
+        titled: on a terminal too, each table has its title above it.
+        note: on a terminal too, the note is at the end.
+    """
     if paper.plain:
         paper.line(report.as_markdown())
         return
     for table in report.tables:
+        if titled:
+            paper.line(f"\n{paper.style(table.title, bold=True)}")
         paper.table([*table.head], [[str(cell) for cell in row] for row in table.rows])
-    paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}")
+    made = f"Made {report.made} on {report.machine}."
+    paper.line("".join(f"\n{paper.dim(line)}" for line in ([report.note] if note else []) + [made]))
 
 
 def markdown(table: Table) -> str:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from simonides.bench import options
 from simonides.bench.generate import Generator
 from simonides.bench.machine import here, today
-from simonides.bench.report import Line, Report, Table
+from simonides.bench.report import Line, Report, Table, save
 from simonides.bench.timing import digits
 from simonides.doors.paper import size
 from simonides.doors.verb import verb
@@ -130,7 +131,7 @@ class Soak:
                 passing.join()
             else:
                 deed(self)
-        except (InputError, NotFound, Conflict):
+        except (InputError, NotFound, Conflict):  # another thread was faster; a refusal is an operation too
             return
 
     def _row(self) -> dict[str, Any]:
@@ -196,13 +197,13 @@ _TRIM: Callable[[int], int] | None = (
 )
 """Of the GNU C library; what its threads have freed would else be counted as held, by tens of megabytes at random."""
 Deeds = tuple[Sequence[Callable[[Soak], None]], Sequence[int]]
-_READS = (Soak._search, Soak._get, Soak._history, Soak._list)  # pyright: ignore[reportPrivateUsage]
+_READS = (Soak._search, Soak._get, Soak._history, Soak._list)  # pyright: ignore[reportPrivateUsage] - its own module
 _READING: Deeds = (
-    (*_READS, Soak._context, Soak._read_links),  # pyright: ignore[reportPrivateUsage]
+    (*_READS, Soak._context, Soak._read_links),  # pyright: ignore[reportPrivateUsage] - as above
     (40, 20, 10, 10, 10, 10),
 )
 _WRITING: Deeds = (
-    (Soak._add, Soak._add_some, Soak._update, Soak._retire, Soak._restore, Soak._link, *_READING[0]),  # pyright: ignore[reportPrivateUsage]
+    (Soak._add, Soak._add_some, Soak._update, Soak._retire, Soak._restore, Soak._link, *_READING[0]),  # pyright: ignore[reportPrivateUsage] - as above
     (10, 1, 5, 2, 2, 3, 30, 15, 8, 8, 8, 8),
 )
 
@@ -311,7 +312,7 @@ def _slope(x: Sequence[int], y: Sequence[int]) -> float:
 )
 @click.option("--threads", type=click.IntRange(min=1), default=THREADS, show_default=True, help="At a time.")
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the store.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.out
 def command(desk: Desk, *, operations: int, threads: int, folder: Path | None, out: Path | None) -> None:
     """Do a hundred thousand operations in one process, and see whether it grows.
 
@@ -338,9 +339,7 @@ def command(desk: Desk, *, operations: int, threads: int, folder: Path | None, o
         summary=_summary(found),
         details={"found": found},
     )
-    if out is not None:
-        report.save(out)
-        desk.aside(f"Saved {out / report.name}.json and .md.")
+    save(desk, report, out)
     desk.answer(report.as_json(), lambda paper: _show(paper, report, found))
     if found.problems:
         click.get_current_context().exit(1)

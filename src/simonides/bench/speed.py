@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simonides.bench import filling, growing, growth, writing
+from simonides.bench import filling, growing, growth, options, writing
 from simonides.bench.generate import SEED, Generator
 from simonides.bench.limits import Limits, limits
 from simonides.bench.machine import here, today
 from simonides.bench.processes import Processes, found, processes
-from simonides.bench.report import Line, Report, Table
+from simonides.bench.report import Line, Report, Table, save, show
 from simonides.bench.searching import Searched, searched
 from simonides.bench.timing import CELLS, Spell, digits
 from simonides.bench.writing import Sizes, Written
@@ -96,8 +96,8 @@ class Measured:
     show_default=True,
     help="Questions and adds a round.",
 )
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to put the stores.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Save the report here.")
+@options.folder
+@options.out
 def command(
     desk: Desk,
     *,
@@ -124,7 +124,7 @@ def command(
             made.save(out)
             (out / f"{made.name}.svg").write_text(picture, "utf-8")
             desk.aside(f"Saved {out / made.name}.json, .md and .svg.")
-        desk.answer(made.as_json(), lambda paper: show(paper, made))
+        desk.answer(made.as_json(), lambda paper: _show(paper, made))
         return
     if keep is not None:
         raise click.UsageError("--keep is for --large.")
@@ -145,10 +145,8 @@ def command(
         summary=_summary(measured),
         details={"rounds": rounds, "asked": asked, "seed": SEED, **_details(measured)},
     )
-    if out is not None:
-        report.save(out)
-        desk.aside(f"Saved {out / report.name}.json and .md.")
-    desk.answer(report.as_json(), lambda paper: show(paper, report))
+    save(desk, report, out)
+    desk.answer(report.as_json(), lambda paper: _show(paper, report))
 
 
 def _measure(folder: Path, sizes: Sequence[int], rounds: int, asked: int, ticker: Ticker) -> Measured:
@@ -279,13 +277,6 @@ def _details(found: Measured) -> dict[str, Any]:
     }
 
 
-def show(paper: Paper, report: Report) -> None:
-    """Print a report."""
-    if paper.plain:
-        paper.line(report.as_markdown())
-        return
-    for table in report.tables:
-        paper.line(f"\n{paper.style(table.title, bold=True)}")
-        paper.table([str(head) for head in table.head], [[str(cell) for cell in row] for row in table.rows])
-    paper.line(f"\n{paper.dim(report.note)}\n{paper.dim(f'Made {report.made} on {report.machine}.')}\n")
+def _show(paper: Paper, report: Report) -> None:
+    show(paper, report, titled=True)
     paper.then("simonides bench recall --data DATA", "make numbers")

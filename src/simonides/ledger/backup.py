@@ -401,7 +401,7 @@ def _holders(store: Path) -> list[str]:
     try:
         number = store.stat().st_ino
         lines = Path("/proc/locks").read_text().splitlines()
-    except OSError:
+    except OSError:  # only Linux has that list
         return []
     found: set[int] = set()
     for line in lines:
@@ -414,7 +414,7 @@ def _holders(store: Path) -> list[str]:
 def _program(process: int) -> str:
     try:
         return f" ({Path(f'/proc/{process}/comm').read_text().strip()})"
-    except OSError:
+    except OSError:  # it has ended since
         return ""
 
 

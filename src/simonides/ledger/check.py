@@ -44,10 +44,7 @@ def check(database: Database) -> list[Finding]:
         _schema,
         _integrity,
         _references,
-        _spans,
-        _log,
-        _words,
-        erasures,
+        *EVERYWHERE,
     )
     found = [_private(database), _encryption(database), _write_ahead_log(database)]
     with database.snapshot() as connection:
@@ -94,7 +91,7 @@ def _references(connection: FileConnection) -> Finding:
     return Finding("references", not count, f"{count} rows refer to rows that don't exist", fix)
 
 
-def _spans(connection: FileConnection) -> Finding:
+def spans(connection: Connection) -> Finding:
     """Look for two believed versions of one memory whose valid times overlap."""
     query = f"""SELECT count(*) FROM memory a JOIN memory b ON b.id = a.id AND b.version > a.version
         WHERE a.recorded_to = {FOREVER} AND b.recorded_to = {FOREVER}
@@ -104,7 +101,8 @@ def _spans(connection: FileConnection) -> Finding:
     return Finding("time", not count, f"{count} versions contradict each other about when they hold", fix)
 
 
-def _log(connection: FileConnection) -> Finding:
+def log(connection: Connection) -> Finding:
+    """Look whether the log's chain holds, and the rows are those it tells of."""
     result = proof.verify(connection)
     if result.ok:
         return Finding("log", True, f"{result.events} events, head {result.head[:16]}")
@@ -112,7 +110,8 @@ def _log(connection: FileConnection) -> Finding:
     return Finding("log", False, f"{len(result.problems)} problems, first: {result.problems[0]}", fix)
 
 
-def _words(connection: FileConnection) -> Finding:
+def words(connection: Connection) -> Finding:
+    """Look for versions that no search for words can find."""
     query = "SELECT (SELECT count(*) FROM memory) - (SELECT count(*) FROM lexical)"
     missing = connection.execute(query).fetchone()[0]
     return Finding(
@@ -126,6 +125,10 @@ def erasures(connection: Connection) -> Finding:
     left = ", ".join(json.loads(pending)) if pending else ""
     detail = f"left to clean: {left}" if left else "nothing of what was erased is left to clean"
     return Finding("erasures", not left, detail, "simonides upkeep" if left else "")
+
+
+EVERYWHERE = (spans, log, words, erasures)
+"""What is asked in the same words of whichever database holds the store."""
 
 
 def _private(database: Database) -> Finding:

@@ -63,10 +63,12 @@ class Database(Forkable):
         encrypted: whether the file can be read with a key only; what is kept beside it must not tell what it holds.
         commits: how many transactions this object has committed.
         read_only: never; a server that follows another one is.
+        tenant_name: empty; only a server has tenants.
     """
 
     dialect = SQLITE
     read_only = False
+    tenant_name = ""
 
     def __init__(
         self,
@@ -181,7 +183,7 @@ class Database(Forkable):
             with self.translating():
                 connection = self.opened(handle)
             self._persist(lambda: connection.execute("BEGIN IMMEDIATE"))
-        except BaseException:
+        except BaseException:  # Ctrl-C too must not leave it locked
             handle.lock.release()
             raise
         return connection
@@ -213,7 +215,7 @@ class Database(Forkable):
             if query_only:
                 connection.execute("PRAGMA query_only = ON")
             connection.set_trace_callback(self._tracer)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must not leave it open
             connection.close()
             raise
         return connection
@@ -255,14 +257,14 @@ class Database(Forkable):
                     return found
                 loose = connection.execute("PRAGMA foreign_key_check").fetchone()
                 return "" if loose is None else f"a row of {loose[0]} refers to one that isn't there"
-        except (StoreError, *OF_DAMAGE) as err:
+        except (StoreError, *OF_DAMAGE) as err:  # what fails is the finding
             return str(err)
 
     def same_file(self, path: Path) -> bool:
         """Tell whether a path leads to the file of this store."""
         try:
             return not self.in_memory and path.samefile(self.path)
-        except OSError:
+        except OSError:  # one of the two is not there
             return False
 
     def _open(self) -> None:
@@ -271,7 +273,7 @@ class Database(Forkable):
             number = None if self.in_memory else _create(self.path)
             try:
                 self._persist(lambda: self._prepare(writer))
-            except BaseException as err:
+            except BaseException as err:  # whatever it is, the file is let go of
                 writer.shut()
                 if isinstance(err, StoreError) and number is not None and number != _number(self.path):
                     continue  # another file took its place while it was being opened
@@ -359,12 +361,12 @@ class Reading(Translating):
 
     __slots__ = ("_handle",)
 
-    def __enter__(self) -> FileConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __enter__(self) -> FileConnection:  # pyright: ignore[reportIncompatibleMethodOverride] - the base gives None
         handle = self._handle = self._database.reader()
         handle.lock.acquire()
         try:
             return self._database.opened(handle)
-        except BaseException as err:
+        except BaseException as err:  # Ctrl-C too must not leave it locked
             handle.lock.release()
             super().__exit__(type(err), err, None)
             raise
@@ -386,7 +388,7 @@ class Writing(Translating):
         super().__init__(database)
         self._keep = keep
 
-    def __enter__(self) -> FileConnection:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __enter__(self) -> FileConnection:  # pyright: ignore[reportIncompatibleMethodOverride] - the base gives None
         return self._database.begin()
 
     def __exit__(
@@ -447,7 +449,7 @@ def _number(path: Path) -> int | None:
     """Return what tells one file of a name from another that took its place."""
     try:
         return path.stat().st_ino
-    except OSError:
+    except OSError:  # nothing has that name now
         return None
 
 

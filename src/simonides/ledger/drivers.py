@@ -98,5 +98,5 @@ def _header(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(HEADER_BYTES)
-    except OSError:
+    except OSError:  # whoever opens it will say so
         return b""

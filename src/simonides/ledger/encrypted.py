@@ -81,7 +81,7 @@ class Vault:
                 if (now := header(path, self._vfs)) is not None and now[:SALT_BYTES] != salt:
                     continue  # another process made the file in between, with its own salt
                 raise self._misfit(path, now or b"") from err
-            except BaseException:
+            except BaseException:  # Ctrl-C too must not leave it open
                 connection.close()
                 raise
             return connection
@@ -300,8 +300,7 @@ class ApswCursor:
         """Iterate over the rows that are left."""
         try:
             yield from self._left()
-            # `yield from` would close the cursor together with a generator that is left early.
-            for row in self._cursor:  # noqa: UP028
+            for row in self._cursor:  # noqa: UP028 - `yield from` closes the cursor when the generator is left early
                 yield row
         except _errors() as err:
             raise translate(err) from err

@@ -36,6 +36,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "lte": le,
 }
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_OPPOSITES = {"ne": "eq", "nin": "in"}
 _MISSING = object()
 _PLAIN_KEY = re.compile(r"[^\"\\\x00-\x1f\x7f]+")
 """Keys that JSON writes as they are, and that SQLite's JSON paths therefore find."""
@@ -102,25 +103,34 @@ def matches(where: Node | Mapping[str, Json], metadata: Mapping[str, Json]) -> b
 
 def to_sql(where: Node, column: str) -> tuple[str, list[object]]:
     """Return the filter as a SQL condition (0 or 1, never NULL) on a JSON column, and its parameters."""
+    return joined(where, lambda one: _located(one.path, column, one.operator, one.wanted))
+
+
+def joined(where: Node, spell: Callable[[Condition], tuple[str, list[object]]]) -> tuple[str, list[object]]:
+    """Return a filter as a SQL condition, and its parameters.
+
+    Args:
+        where: the filter.
+        spell: writes a condition, never NULL, in the SQL of one database; only of operators that deny nothing.
+    """
     if isinstance(where, All | Either):
-        word, empty = (" AND ", "1") if isinstance(where, All) else (" OR ", "0")
-        parts = [to_sql(part, column) for part in where.parts]
+        word, empty = (" AND ", "true") if isinstance(where, All) else (" OR ", "false")
+        parts = [joined(part, spell) for part in where.parts]
         condition = word.join(part for part, _ in parts) if parts else empty
         return f"({condition})", [value for _, values in parts for value in values]
-    if isinstance(where, Not):
-        condition, values = to_sql(where.part, column)
-        return f"(NOT {condition})", values
-    path, operator, wanted = where.path, where.operator, where.wanted
-    if operator == "ne":
-        condition, values = to_sql(Condition(path, "eq", wanted), column)
-        return f"(NOT {condition})", values
-    if operator == "nin":
-        condition, values = to_sql(Condition(path, "in", wanted), column)
-        return f"(NOT {condition})", values
-    if operator == "exists" and not wanted:
-        condition, values = to_sql(Condition(path, "exists", True), column)
-        return f"(NOT {condition})", values
-    return _located(path, column, operator, wanted)
+    denied = where.part if isinstance(where, Not) else _denied(where)
+    if denied is None:
+        assert isinstance(where, Condition)
+        return spell(where)
+    condition, values = joined(denied, spell)
+    return f"(NOT {condition})", values
+
+
+def _denied(one: Condition) -> Condition | None:
+    """Return the condition that this one denies; None when it denies none."""
+    if one.operator in _OPPOSITES:
+        return Condition(one.path, _OPPOSITES[one.operator], one.wanted)
+    return Condition(one.path, "exists", True) if one.operator == "exists" and not one.wanted else None
 
 
 def _parse(where: object, depth: int) -> Node:

@@ -141,7 +141,8 @@ def expand(connection: Connection, text: str) -> str:
     """
     digits = text.replace("-", "").lower()
     if len(digits) < _FEWEST_DIGITS or len(digits) > 32 or set(digits) - set("0123456789abcdef"):
-        raise InputError("id", f"must be {_FEWEST_DIGITS} to 32 hexadecimal digits", repr(text))
+        rule = f"must be {_FEWEST_DIGITS} to 32 hexadecimal digits"
+        raise InputError("id", rule, repr(text), "Take it from `list` or a receipt.")
     if len(digits) == 32:
         return digits
     query = """SELECT hex(id) FROM memory WHERE hex(id) LIKE ?

@@ -137,7 +137,7 @@ def span(start: int, end: int) -> Span:
 def memory_of(columns: tuple[object, ...]) -> Memory:
     """Return the noun for a row of `SCOPED`."""
     row = Version._make(columns[: len(Version._fields)])
-    return memory_with(row, Scope(*columns[len(Version._fields) :]))  # pyright: ignore[reportArgumentType]
+    return memory_with(row, Scope(*columns[len(Version._fields) :]))  # pyright: ignore[reportArgumentType] - SCOPED names texts
 
 
 def memory_with(row: Version, scope: Scope) -> Memory:
@@ -168,7 +168,7 @@ def source_of(facts: Mapping[str, Json]) -> Source:
     return Source(
         name=str(facts.get("name", "")),
         memory=str(facts.get("memory", "")),
-        span=(int(place[0]), int(place[1])) if isinstance(place, list) else None,  # pyright: ignore[reportArgumentType]
+        span=(int(place[0]), int(place[1])) if isinstance(place, list) else None,  # pyright: ignore[reportArgumentType] - numbers, as written
         modality=str(facts.get("modality", "asserted")),
     )
 

@@ -116,7 +116,7 @@ def checked_text(text: object, settings: Settings) -> str:
     if not isinstance(text, str):
         raise TextError("text", "must be text", f"{type(text).__name__} {text!r}")
     if not text or text.isspace():
-        raise TextError("text", "must not be empty", repr(text))
+        raise TextError("text", "must not be empty", repr(text), "Give it a word.")
     try:
         checked_string(text, "text")
     except InputError as err:

@@ -63,7 +63,7 @@ class Saver:
             return False
         try:
             fill(self._index, saved)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):  # damaged; the rows of the store can make it anew
             self._index.clear()
             return False
         self._saved = self._index.size
@@ -146,7 +146,7 @@ class Saver:
                     writer.abandon()
                     return False
                 writer.finish(facts)
-            except BaseException:
+            except BaseException:  # Ctrl-C too must not leave half a file
                 writer.abandon()
                 raise
         self._saved = size

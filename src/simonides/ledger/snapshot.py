@@ -82,12 +82,12 @@ def _lock(handle: int) -> bool:
 
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except OSError:  # another process has it
             return False
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError:  # another process has it
         return False
     return True
 
@@ -234,7 +234,7 @@ def load(path: Path) -> Saved | None:
             return _load(path)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):  # damaged; the rows of the store can make it anew
             return None
     return None
 
@@ -243,7 +243,7 @@ def facts(path: Path) -> Mapping[str, Any] | None:
     """Return the facts of a header alone; None if there is none."""
     try:
         return _header(path)["facts"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):  # damaged is as good as none
         return None
 
 

@@ -81,7 +81,7 @@ def _lives(connection: Connection, worker: str) -> bool:
         os.kill(int(number), 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # it is there, and somebody else's
         return True
     return True
 

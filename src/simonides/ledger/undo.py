@@ -21,7 +21,11 @@ from simonides.ledger.rows import LINK, Edge
 from simonides.ledger.sql import Connection
 from simonides.types import Json, Undone
 
-_POLICIES = ("rule", "unrule")
+_POLICIES = {
+    **dict.fromkeys(("rule", "unrule"), ("a retention rule", "Add or drop the rule with `retention`.")),
+    **dict.fromkeys(("issue", "rotate", "revoke"), ("a credential", "`token` issues and revokes them.")),
+}
+"""Events about what is no memory and no link: what that is, and the way to change it."""
 _ONE_AFTER_THE_OTHER = 500
 
 
@@ -47,7 +51,7 @@ def undo(batch: Batch, seq: int, *, reason: str = "undone") -> Undone:
 
     Raises:
         NotFound: there is no such event.
-        InputError: it was an erasure, it is about something that was erased since, or it was a retention rule.
+        InputError: it was an erasure, it is about something erased since, or about a retention rule or a credential.
         Conflict: something newer changed the same memory or link, or it was undone already; names the newer event.
     """
     applied = _applied(batch.connection, seq)
@@ -141,8 +145,8 @@ def _require_undoable(event: Entry) -> None:
         rule = "is about something that was erased since"
         raise InputError(f"event {event.seq}", rule, "", way_out)
     if event.verb in _POLICIES:
-        way_out = "Add or drop the rule with `retention`."
-        raise InputError(f"event {event.seq}", "is about a retention rule", "", way_out)
+        what, way_out = _POLICIES[event.verb]
+        raise InputError(f"event {event.seq}", f"is about {what}", "", way_out)
 
 
 def _require_last(connection: Connection, applied: _Applied) -> None:

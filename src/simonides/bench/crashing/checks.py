@@ -283,7 +283,7 @@ def index_of(memory: Memory, *, kept: bool = True) -> Index:
     """Return the index of an open store, up to date; or one made from nothing but the rows of the store."""
     if kept:
         memory.search("anything at all")
-        recall = memory._recall  # pyright: ignore[reportPrivateUsage]
+        recall = memory._recall  # pyright: ignore[reportPrivateUsage] - its index is what is compared
         assert recall is not None
         return recall.index
     index = _fresh(memory)
@@ -294,7 +294,7 @@ def index_of(memory: Memory, *, kept: bool = True) -> Index:
 def candidates(memory: Memory, query: str) -> list[str]:
     """Return the ids of all that a search considers, best first; the order is the scripted model's and means little."""
     index_of(memory)
-    recall = memory._recall  # pyright: ignore[reportPrivateUsage]
+    recall = memory._recall  # pyright: ignore[reportPrivateUsage] - before the gate and the limit
     assert recall is not None
     rows = recall.ask(query, {}, Believed(), memory.clock.now()).rows.tolist()
     held = memory.ledger.load(rows)

@@ -129,7 +129,7 @@ def _fork(order: Order) -> int:
         os.dup2(nothing, 1)
         main(order)
         status = 0
-    except BaseException:
+    except BaseException:  # nobody above this fork would print it
         traceback.print_exc()
         raise
     finally:

@@ -433,4 +433,4 @@ def _put_back(
         if rows is None:
             held.pop(id, None)
         else:
-            held[id] = rows  # pyright: ignore[reportArgumentType]
+            held[id] = rows  # pyright: ignore[reportArgumentType] - of the kind that `held` holds

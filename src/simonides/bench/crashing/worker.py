@@ -96,7 +96,7 @@ class Hand:
         began = time.perf_counter()
         try:
             receipt = memory.apply(changes)
-        except (InputError, NotFound, Conflict) as err:
+        except (InputError, NotFound, Conflict) as err:  # some deeds are impossible, or somebody was faster
             self._journal.refused(name, err)
             return False
         except Exception as err:  # noqa: BLE001 - a store that fails is what is looked for
@@ -206,17 +206,17 @@ class Hand:
 
 
 _DEEDS: tuple[tuple[Callable[[Hand, Memory], None], int], ...] = (
-    (Hand._add, 30),  # pyright: ignore[reportPrivateUsage]
-    (Hand._add_some, 8),  # pyright: ignore[reportPrivateUsage]
-    (Hand._update, 14),  # pyright: ignore[reportPrivateUsage]
-    (Hand._retire, 6),  # pyright: ignore[reportPrivateUsage]
-    (Hand._restore, 8),  # pyright: ignore[reportPrivateUsage]
-    (Hand._link, 8),  # pyright: ignore[reportPrivateUsage]
-    (Hand._unlink, 3),  # pyright: ignore[reportPrivateUsage]
-    (Hand._mixed, 6),  # pyright: ignore[reportPrivateUsage]
-    (Hand._impossible, 3),  # pyright: ignore[reportPrivateUsage]
-    (Hand._search, 8),  # pyright: ignore[reportPrivateUsage]
-    (Hand._read, 6),  # pyright: ignore[reportPrivateUsage]
+    (Hand._add, 30),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._add_some, 8),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._update, 14),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._retire, 6),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._restore, 8),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._link, 8),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._unlink, 3),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._mixed, 6),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._impossible, 3),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._search, 8),  # pyright: ignore[reportPrivateUsage] - this module's own
+    (Hand._read, 6),  # pyright: ignore[reportPrivateUsage] - this module's own
 )
 _STEPS = [deed for deed, _ in _DEEDS]
 _WEIGHTS = [sum(weight for _, weight in _DEEDS[: place + 1]) for place in range(len(_DEEDS))]

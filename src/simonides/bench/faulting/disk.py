@@ -107,15 +107,15 @@ class _File(apsw.VFSFile):
         self._name = "" if path is None else Path(path).name
         super().__init__(base, name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
         self._trace.take(Step(Act.WRITE, self._name, offset, bytes(data)))
         super().xWrite(data, offset)
 
-    def xTruncate(self, newsize: int) -> None:  # noqa: N802
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - SQLite's name
         self._trace.take(Step(Act.TRUNCATE, self._name, newsize))
         super().xTruncate(newsize)
 
-    def xSync(self, flags: int) -> None:  # noqa: N802
+    def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
         self._trace.take(Step(Act.SYNC, self._name))
         super().xSync(flags)
 

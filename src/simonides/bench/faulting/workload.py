@@ -92,7 +92,7 @@ class Workload:
         """Take a step; once more if the store could not do it."""
         try:
             step()
-        except StoreError:
+        except StoreError:  # the write that was made to fail
             self.failed += 1
             self.relieve()
             step()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 
-from simonides.clock import FOREVER
-from simonides.ledger import proof
-from simonides.ledger.check import Finding, erasures
+from simonides.ledger.check import EVERYWHERE, Finding
 from simonides.ledger.postgres import schema
 from simonides.ledger.postgres.database import PostgresDatabase
 from simonides.ledger.postgres.following import behind
@@ -21,20 +20,12 @@ _LONG_SECONDS = 300
 
 def check(database: PostgresDatabase) -> list[Finding]:
     """Look at everything; a finding that could not be made says why."""
-    looks: tuple[Callable[[PostgresDatabase, Connection], Finding], ...] = (
-        _server,
-        _schema,
-        _wall,
-        _views,
-        _role,
-        _durability,
-        _transactions,
-        _spans,
-        _log,
-        _words,
-        _erasures,
-    )
-    return [_tried(look, database) for look in looks]
+    own = (_server, _schema, _wall, _views, _role, _durability, _transactions)
+    looks: dict[str, Callable[[Connection], Finding]] = {
+        **{look.__name__: partial(look, database) for look in own},
+        **{look.__name__: look for look in EVERYWHERE},
+    }
+    return [_tried(name.strip("_"), look, database) for name, look in looks.items()]
 
 
 def table_bytes(database: PostgresDatabase) -> int:
@@ -46,14 +37,14 @@ def table_bytes(database: PostgresDatabase) -> int:
     return int(row[0]) if row else 0
 
 
-def _tried(look: Callable[[PostgresDatabase, Connection], Finding], database: PostgresDatabase) -> Finding:
+def _tried(name: str, look: Callable[[Connection], Finding], database: PostgresDatabase) -> Finding:
     try:
         with database.snapshot() as connection:
-            return look(database, connection)
+            return look(connection)
     except (psycopg.Error, ValueError, TypeError, AttributeError) as err:
         text = " ".join(str(err).split())
         fix = "Restore a backup of the server, or import the last export into a new tenant."
-        return Finding(look.__name__.strip("_"), False, f"could not be read: {text}", fix)
+        return Finding(name, False, f"could not be read: {text}", fix)
 
 
 def _server(_: PostgresDatabase, connection: Connection) -> Finding:
@@ -74,10 +65,6 @@ def _schema(database: PostgresDatabase, connection: Connection) -> Finding:
     version = connection.execute(query).fetchone()[0]
     detail = f"version {version} in {database.names.tables}, newest is {schema.LATEST}"
     return Finding("schema", version == schema.LATEST, detail)
-
-
-def _erasures(_: PostgresDatabase, connection: Connection) -> Finding:
-    return erasures(connection)
 
 
 def _wall(database: PostgresDatabase, connection: Connection) -> Finding:
@@ -136,29 +123,3 @@ def _transactions(_: PostgresDatabase, connection: Connection) -> Finding:
     count = connection.execute(query, (_LONG_SECONDS,)).fetchone()[0]
     fix = "`SELECT * FROM pg_stat_activity` shows them." if count else ""
     return Finding("transactions", not count, f"{count} are open for more than {_LONG_SECONDS} seconds", fix)
-
-
-def _spans(_: PostgresDatabase, connection: Connection) -> Finding:
-    """Look for two believed versions of one memory whose valid times overlap."""
-    query = f"""SELECT count(*) FROM memory a JOIN memory b ON b.id = a.id AND b.version > a.version
-        WHERE a.recorded_to = {FOREVER} AND b.recorded_to = {FOREVER}
-        AND a.valid_from < b.valid_to AND b.valid_from < a.valid_to"""
-    count = connection.execute(query).fetchone()[0]
-    fix = "`history` of the memory shows them, `restore --version` decides." if count else ""
-    return Finding("time", not count, f"{count} versions contradict each other about when they hold", fix)
-
-
-def _log(_: PostgresDatabase, connection: Connection) -> Finding:
-    result = proof.verify(connection)
-    if result.ok:
-        return Finding("log", True, f"{result.events} events, head {result.head[:16]}")
-    fix = "Compare with a backup: `simonides log verify` lists all problems."
-    return Finding("log", False, f"{len(result.problems)} problems, first: {result.problems[0]}", fix)
-
-
-def _words(_: PostgresDatabase, connection: Connection) -> Finding:
-    query = "SELECT (SELECT count(*) FROM memory) - (SELECT count(*) FROM lexical)"
-    missing = connection.execute(query).fetchone()[0]
-    return Finding(
-        "words", not missing, f"{missing} versions without words", "simonides reindex" if missing else ""
-    )

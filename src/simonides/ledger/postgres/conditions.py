@@ -7,34 +7,25 @@ Metadata are text that holds canonical JSON, so the type json gives back each va
 from __future__ import annotations
 
 from simonides.ledger.canonical import encode
-from simonides.ledger.filters import All, Condition, Either, Node, Not, type_name
+from simonides.ledger.filters import Condition, Node, joined, type_name
 from simonides.types import Json
 
 _SIGNS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_OPPOSITES = {"ne": "eq", "nin": "in"}
 
 
 def to_sql(where: Node, column: str) -> tuple[str, list[object]]:
     """Return a filter as a condition (never NULL) on a column of text that holds JSON, and its parameters."""
-    if isinstance(where, All | Either):
-        word, empty = (" AND ", "true") if isinstance(where, All) else (" OR ", "false")
-        parts = [to_sql(part, column) for part in where.parts]
-        condition = word.join(part for part, _ in parts) if parts else empty
-        return f"({condition})", [value for _, values in parts for value in values]
-    if isinstance(where, Not):
-        condition, values = to_sql(where.part, column)
-        return f"(NOT {condition})", values
-    path, operator, wanted = where.path, where.operator, where.wanted
-    if operator in _OPPOSITES:
-        condition, values = to_sql(Condition(path, _OPPOSITES[operator], wanted), column)
-        return f"(NOT {condition})", values
-    steps = "".join(" -> ?" for _ in path)
-    if operator == "exists":
-        return f"(({column}::json{steps}) IS {'NOT ' if wanted else ''}NULL)", [*path]
-    condition, values = _compared(operator, wanted)
+    return joined(where, lambda one: _spelt(one, column))
+
+
+def _spelt(one: Condition, column: str) -> tuple[str, list[object]]:
+    steps = "".join(" -> ?" for _ in one.path)
+    if one.operator == "exists":
+        return f"(({column}::json{steps}) IS NOT NULL)", [*one.path]
+    condition, values = _compared(one.operator, one.wanted)
     found = f"(SELECT {condition} FROM (SELECT {column}::json{steps} AS v OFFSET 0) f)"
     # The value is in the middle of the statement and its path comes after what it is compared with.
-    return f"coalesce({found}, false)", [*values, *path]
+    return f"coalesce({found}, false)", [*values, *one.path]
 
 
 def _compared(operator: str, wanted: Json) -> tuple[str, list[object]]:

@@ -73,6 +73,7 @@ class PostgresDatabase(Forkable):
         path: the address, with its password hidden.
         url: the address for libpq, with whatever it holds.
         tenant: number of the tenant.
+        tenant_name: what was asked for; empty for the one that the role is bound to, else the default.
         names: of the schemas.
         read_only: whether the server follows another one.
         commits: how many transactions this object has committed.
@@ -97,7 +98,7 @@ class PostgresDatabase(Forkable):
         self._subject = f"store {self.path}"
         self._stale_seconds = chosen.max_staleness
         self._staleness = Staleness(chosen.max_staleness, self._subject)
-        self._wanted = parts.tenant or chosen.tenant
+        self.tenant_name = parts.tenant or chosen.tenant
         self._statement_seconds = chosen.statement_seconds
         self._pool_size = chosen.pool_size
         self._tracer = tracer
@@ -366,7 +367,7 @@ class PostgresDatabase(Forkable):
             else:
                 schema.migrate(raw, self.names)
             enter = self.names.fill("SELECT @@.enter($1)")
-            found = raw.execute(enter, (self._wanted,)).fetchone()
+            found = raw.execute(enter, (self.tenant_name,)).fetchone()
             self.tenant = int(found[0]) if found else 0
 
 
@@ -451,7 +452,7 @@ class Reading(Translating):
             lease = self._lease = Lease(database)
             try:
                 _fresh(database, lease)
-            except BaseException:
+            except BaseException:  # Ctrl-C too must not lose a connection of the pool
                 lease.give_back()
                 raise
         return database.wrapped(lease.raw, lambda: database.require_fresh(lease.replace()))
