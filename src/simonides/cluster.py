@@ -125,7 +125,7 @@ class RayPool(Window["ray.ObjectRef"]):
                 _temp_dir=self._folder,
                 **quiet,
             )
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what was started must not stay behind
             self.close()
             raise
 

@@ -302,7 +302,7 @@ class Enricher:
         with holding(self._ledger, taken):
             try:
                 yield
-            except BaseException:
+            except BaseException:  # Ctrl-C too: others need not wait for the lease to end
                 self._unreleased += taken
                 with contextlib.suppress(StoreError):
                     self._release()

@@ -228,7 +228,7 @@ class LocalProcesses(Window[Future[list[Any]]]):
             future = self.start(function, job.first, job.items)
             try:
                 wait_for(future)
-            except BaseException:
+            except BaseException:  # Ctrl-C too: nobody waits for it any more
                 future.cancel()
                 raise
             died = future.exception()

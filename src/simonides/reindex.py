@@ -156,7 +156,7 @@ class Reindex:
         except BudgetSpent as err:
             jobs.postpone([job], err.rule, self._ledger.calls.tomorrow())
             raise
-        except BaseException:
+        except BaseException:  # Ctrl-C too: others need not wait for the lease to end
             jobs.release([job])
             raise
         self.tidy()

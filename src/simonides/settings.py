@@ -120,4 +120,5 @@ def _convert(name: str, text: str, kind: type[Plain]) -> Plain:
     try:
         return kind(text)
     except ValueError as err:
-        raise InputError(f"setting {name}", f"must be {kind.__name__}", repr(text)) from err
+        what = "a whole number" if kind is int else "a number"
+        raise InputError(f"setting {name}", f"must be {what}", repr(text)) from err

@@ -61,6 +61,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "connect": Entry(DOORS, f"{HOME}.connect:connect", "Give the agents on this machine this memory."),
     "disconnect": Entry(DOORS, f"{HOME}.connect:disconnect", "Take it away from them again."),
+    "hook": Entry(DOORS, f"{HOME}.hook:hook", "Answer a hook of an agent; `connect` sets it up."),
     "mcp": Entry(DOORS, f"{HOME}.mcp:mcp", "Serve agents over MCP, on standard input or HTTP."),
     "serve": Entry(DOORS, f"{HOME}.serve:serve", "Serve programs over REST."),
     "token": Entry(DOORS, f"{HOME}.token:token", "Say who may use the server, and what for."),
@@ -164,6 +165,8 @@ class Door(LazyGroup):
             code = cast("int | None", super().main(given, *rest, **extra))
             sys.stdout.flush()  # a full disk shows here, and not only when the interpreter ends
         except (click.exceptions.Abort, KeyboardInterrupt):
+            if desk.json:
+                _complain("Stopped", ("simonides", "was stopped with Ctrl-C", "", ""), as_json=True)
             desk.aside("Stopped.")
             code = STOPPED
         except click.ClickException as err:

@@ -65,7 +65,7 @@ def from_file(path: Path) -> str | bytes:
                 )
             text = file.read(_LONGEST + 1)
     except OSError as err:
-        raise InputError(subject, "can't be read", err.strerror) from err
+        raise InputError(subject, "can't be read", err.strerror, "Is it the right path, and yours?") from err
     if len(text) > _LONGEST:
         raise InputError(subject, f"is longer than {_LONGEST} bytes", "", "Is it a key?")
     try:
@@ -73,7 +73,7 @@ def from_file(path: Path) -> str | bytes:
     except UnicodeDecodeError as err:
         raise InputError(subject, "is not text", "", "Write 64 hexadecimal digits, or a passphrase.") from err
     except ValueError as err:
-        raise InputError(subject, "is empty") from err
+        raise InputError(subject, "is empty", "", "Write 64 hexadecimal digits, or a passphrase.") from err
 
 
 def make_file(path: Path) -> bytes:
@@ -87,7 +87,9 @@ def make_file(path: Path) -> bytes:
             file.flush()
             os.fsync(file.fileno())
     except OSError as err:
-        raise InputError(subject, "can't be made", err.strerror) from err
+        raise InputError(
+            subject, "can't be made", err.strerror, "Choose a new path that you may write."
+        ) from err
     return key
 
 
@@ -100,12 +102,13 @@ def prompted(place: Path, *, twice: bool = False) -> str:
     from getpass import getpass
 
     if not sys.stdin.isatty():
-        raise InputError("passphrase", "can't be asked for without a terminal", "", "Use --key-file FILE.")
+        way_out = f"Use --{'new-' if twice else ''}key-file FILE."
+        raise InputError("passphrase", "can't be asked for without a terminal", "", way_out)
     given = getpass(f"Passphrase for {place}: ")
     if twice and getpass("Once more: ") != given:
         raise InputError("passphrase", "was not the same twice", "", "Try again; nothing was written.")
     if not given:
-        raise InputError("passphrase", "must not be empty")
+        raise InputError("passphrase", "must not be empty", "", "Type one, or use a key file.")
     return given
 
 

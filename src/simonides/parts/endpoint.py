@@ -211,7 +211,7 @@ class Endpoint:
         headers = {"Content-Type": "application/json", "User-Agent": "simonides"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        return Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310
+        return Request(self._url, json.dumps(body).encode(), headers, method="POST")  # noqa: S310 - http(s) alone
 
     def _note(self, sent: Sent, begun: float, wrong: str = "") -> None:
         if self._meter is not None:

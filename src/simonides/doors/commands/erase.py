@@ -115,7 +115,7 @@ def erase(
     done = memory.erase([*plan.ids, *plan.links], **_manner(chosen))
     if receipt is not None:
         receipt.write_text(dumps(shapes.erasure(done)) + "\n", "utf-8")
-    desk.answer(shapes.erasure(done), lambda paper: _tell(paper, done, "Erased"))
+    desk.answer(shapes.erasure(done), lambda paper: _tell(paper, done, "Erased", receipt))
 
 
 def _chosen(given: dict[str, Any]) -> Erasing:
@@ -166,7 +166,8 @@ def _confirm(desk: Desk, plan: Erasure) -> None:
         raise click.Abort
 
 
-def _tell(paper: Paper, erasure: Erasure, what: str) -> None:
+def _tell(paper: Paper, erasure: Erasure, what: str, receipt: Path | None = None) -> None:
+    kept = f"kept in {receipt}" if receipt else "--receipt FILE or --json keeps it"
     memories = count(len(erasure.ids), "memory", "memories")
     derived = f", {erasure.derived} of them because they cite another one" if erasure.derived else ""
     links = f" and {count(len(erasure.links), 'link')}" if erasure.links else ""
@@ -183,9 +184,7 @@ def _tell(paper: Paper, erasure: Erasure, what: str) -> None:
     for place in erasure.still_holding:
         paper.line(f"Still holds what was there: {place}")
     if erasure.state == "erased":
-        paper.line(
-            f"Receipt: event {erasure.seq}, {erasure.signature[:16]} (--receipt FILE or --json keeps it)"
-        )
+        paper.line(f"Receipt: event {erasure.seq}, {erasure.signature[:16]} ({kept})")
 
 
 def _verify(desk: Desk, path: Path) -> None:

@@ -10,6 +10,9 @@ from simonides.doors.paper import Paper, count, short
 from simonides.doors.verb import verb
 from simonides.types import Undone
 
+SHOWN = 10
+"""Versions that are listed for people; an import undone has hundreds."""
+
 
 @verb(
     "undo",
@@ -37,9 +40,11 @@ def _tell(paper: Paper, done: Undone) -> None:
     planned = done.state == "planned"
     things = count(len(done.ids), "memory or link", "memories and links")
     paper.line(f"{'Would undo' if planned else 'Undid'} event {done.undone}: {things}")
-    for id, version in done.closed:
-        paper.line(f"  {short(id)}  version {version} is not believed any more")
-    for id, version in done.reopened:
-        paper.line(f"  {short(id)}  version {version} is believed again")
+    lines = [f"  {short(id)}  version {version} is not believed any more" for id, version in done.closed]
+    lines += [f"  {short(id)}  version {version} is believed again" for id, version in done.reopened]
+    for line in lines[:SHOWN]:
+        paper.line(line)
+    if len(lines) > SHOWN:
+        paper.line(f"  ... and {len(lines) - SHOWN:,} more (--json lists them all)")
     if not planned:
         paper.then(f"simonides undo {done.seqs[0]}      # redoes it")
