@@ -56,30 +56,47 @@ def import_own(desk: Desk, path: Path, *, dry: bool, even_erased: bool = False) 
         "simonides export memory-2026-05.jsonl",
         "simonides export | gzip > memory.jsonl.gz",
         "simonides --path copy.db import jsonl memory-2026-05.jsonl",
+        "simonides export --as reference memory.jsonl",
     ),
     then=("simonides --path copy.db log verify",),
 )
 @click.argument("file", default="-", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
-def export(desk: Desk, file: Path, *, force: bool) -> None:
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(("simonides", "reference")),
+    default="simonides",
+    show_default=True,
+    help="reference: the memory.jsonl of the reference MCP memory server, entities and relations only.",
+)
+def export(desk: Desk, file: Path, *, force: bool, form: str) -> None:
     """Write everything, history and links too, as JSON lines.
 
     Nothing is lost: importing it into an empty file and exporting that gives the same bytes. A file is
     written whole or not at all.
     """
-    records = desk.look().dump()
+    lines = _reference(desk) if form == "reference" else (_row(record) for record in desk.look().dump())
     if str(file) == "-":
-        for record in records:
-            click.echo(_row(record), nl=False)
+        for line in lines:
+            click.echo(line, nl=False)
         return
     if file.exists() and not force:
         raise InputError(
             f"export {file}", "exists already", "", "Choose another name, or --force overwrites it."
         )
-    number = _write(file, (_row(record) for record in records))
+    number = _write(file, lines)
     size = file.stat().st_size
     answer: dict[str, Json] = {"file": str(file), "records": number, "bytes": size}
     desk.answer(answer, lambda paper: paper.line(f"{count(number, 'record')} in {file} ({size:,} bytes)"))
+
+
+def _reference(desk: Desk) -> Iterator[bytes]:
+    """Yield the lines of the reference server's memory.jsonl."""
+    from simonides.bounded import Bounded
+    from simonides.doors.mcp.graph import Graph
+
+    return (f"{line}\n".encode() for line in Graph(Bounded(desk.look())).read().lines())
 
 
 def _row(record: Mapping[str, Json]) -> bytes:
