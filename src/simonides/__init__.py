@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simonides.client import Client
     from simonides.clock import FrozenClock, Span
     from simonides.errors import SimonidesError
     from simonides.memory import Memory
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AsyncMemory": "simonides.memory_async",
+    "Client": "simonides.client",
     "Context": "simonides.types",
     "Dropped": "simonides.types",
     "Event": "simonides.types",
@@ -47,6 +49,7 @@ _HOMES = {
 
 __all__ = [
     "AsyncMemory",
+    "Client",
     "Context",
     "Dropped",
     "Event",

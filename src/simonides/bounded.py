@@ -14,12 +14,16 @@ from typing import Any, NoReturn, TypedDict, Unpack, cast
 from simonides.errors import Forbidden, InputError, NotFound
 from simonides.finding import SCOPE, Within
 from simonides.ledger import Finding
+from simonides.ledger.replays import Done, Replay
 from simonides.ledger.rules import checked_name
 from simonides.memory import Memory
+from simonides.opened import replayed
 from simonides.parts.lifecycle import Erasing
+from simonides.parts.review import WHOLE_ID, members, no_doubt
 from simonides.types import (
     Change,
     Context,
+    Doubt,
     Erasure,
     Event,
     Explanation,
@@ -66,6 +70,15 @@ class Listing(Within, total=False):
     newest_first: bool
 
 
+class Scoped(TypedDict, total=False):
+    """The fields of a scope; None does not filter."""
+
+    user: str | None
+    agent: str | None
+    session: str | None
+    project: str | None
+
+
 class Bounded:
     """The verbs of `Memory`, within a scope and some rights.
 
@@ -74,15 +87,22 @@ class Bounded:
         scope: fields that are fixed, e.g. ``Scope(user="ana")``; empty ones are the caller's to choose.
         rights: of `RIGHTS`; all by default.
         actor: who acts, as the log will say; the store's own by default.
+        replay: a request that may come again, see `Memory.acting`; then for one verb only.
     """
 
     def __init__(
-        self, memory: Memory, scope: Scope = Scope(), rights: Iterable[str] = RIGHTS, actor: str | None = None
+        self,
+        memory: Memory,
+        scope: Scope = Scope(),
+        rights: Iterable[str] = RIGHTS,
+        actor: str | None = None,
+        replay: Replay | None = None,
     ) -> None:
         self.rights = frozenset(rights)
         if unknown := self.rights - set(RIGHTS):
             raise InputError("rights", f"must be of {', '.join(RIGHTS)}", ", ".join(sorted(unknown)))
-        self.memory = memory if actor is None else memory.acting(actor)
+        same = actor is None and replay is None
+        self.memory = memory if same else memory.acting(actor or memory.actor, replay=replay)
         self.scope = scope
         self._fixed = {name: value for name in SCOPE if (value := getattr(scope, name))}
 
@@ -105,6 +125,7 @@ class Bounded:
         self.require("write")
         return self.memory.add_many((self._own(row) for row in rows), progress=progress, wait=wait, plan=plan)
 
+    @replayed
     def update(
         self,
         id: str,
@@ -122,6 +143,7 @@ class Bounded:
             id, text, at=at, metadata=metadata, if_version=if_version, reason=reason, plan=plan
         )
 
+    @replayed
     def retire(
         self,
         id: str,
@@ -135,6 +157,7 @@ class Bounded:
         self._mine(id, "write")
         return self.memory.retire(id, at=at, if_version=if_version, reason=reason, plan=plan)
 
+    @replayed
     def restore(
         self, id: str, *, version: int | None = None, reason: str = "restored", plan: bool = False
     ) -> Receipt:
@@ -142,6 +165,7 @@ class Bounded:
         self._mine(id, "write")
         return self.memory.restore(id, version=version, reason=reason, plan=plan)
 
+    @replayed
     def expire(
         self,
         id: str,
@@ -158,6 +182,7 @@ class Bounded:
             self.require("erase")
         return self.memory.expire(id, at, ttl=ttl, action=action, reason=reason, plan=plan)
 
+    @replayed
     def link(
         self,
         source: str,
@@ -174,6 +199,7 @@ class Bounded:
         self._mine(target, "write")
         return self.memory.link(source, target, relation, weight=weight, at=at, evidence=evidence, plan=plan)
 
+    @replayed
     def unlink(self, id: str, *, at: datetime | None = None, plan: bool = False) -> Receipt:
         """End a link, see `Memory.unlink`."""
         self.require("write")
@@ -181,13 +207,14 @@ class Bounded:
             raise NotFound(f"link {id}", "no such link in this store", "", "`links` lists them.")
         return self.memory.unlink(id, at=at, plan=plan)
 
+    @replayed
     def undo(self, event: int, *, reason: str = "undone", plan: bool = False) -> Undone:
         """Undo what was written together with an event, see `Memory.undo`; all of it must be in the scope."""
         self.require("write")
+        if not self._fixed:
+            return self.memory.undo(event, reason=reason, plan=plan)
         planned = self.memory.undo(event, reason=reason, plan=True)
-        if plan and not self._fixed:
-            return planned
-        ends = {one.id: (one.source, one.target) for one in self.memory.links()} if self._fixed else {}
+        ends = {one.id: (one.source, one.target) for one in self.memory.links()}
         for id in planned.ids:
             if not all(self.holds(each) for each in ends.get(id, (id,))):
                 raise NotFound(
@@ -195,6 +222,7 @@ class Bounded:
                 )
         return planned if plan else self.memory.undo(event, reason=reason)
 
+    @replayed
     def erase(
         self, id: str | Sequence[str] | None = None, *, plan: bool = False, **chosen: Unpack[Erasing]
     ) -> Erasure:
@@ -291,6 +319,24 @@ class Bounded:
             self._mine(id, "read")
         return self.memory.status(wanted)
 
+    # Reviewing
+
+    def review(self, *, limit: int = 100, **scope: Unpack[Scoped]) -> builtins.list[Doubt]:
+        """Return what is in doubt, see `Memory.review`."""
+        self.require("read")
+        return self.memory.review(limit=limit, **self._own(scope))
+
+    @replayed
+    def settle(
+        self, doubt: str, decision: str, *, keep: str | None = None, reason: str = "", plan: bool = False
+    ) -> Receipt:
+        """Decide what becomes of a doubt, see `Memory.settle`; the ids must be whole."""
+        self.require("write")
+        ids = members(doubt)[1] if keep is None else [*members(doubt)[1], keep]
+        if not all(len(id) == WHOLE_ID and self.holds(id) for id in ids):
+            raise no_doubt(doubt)
+        return self.memory.settle(doubt, decision, keep=keep, reason=reason, plan=plan)
+
     # Keeping
 
     def status(self) -> Status:
@@ -313,6 +359,10 @@ class Bounded:
         return self.memory.log(after=after, limit=limit, subject=subject)
 
     # Inside
+
+    def seen(self) -> Done | None:
+        """Return the receipt of the first time, if this request was here before."""
+        return self.memory.seen()
 
     def holds(self, id: str) -> bool:
         """Tell whether a memory of this id, ended or not, is in the scope."""

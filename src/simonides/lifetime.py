@@ -5,11 +5,16 @@ from __future__ import annotations
 import builtins
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Unpack
+from typing import Unpack, cast
 
 from simonides.finding import Finding, Within
+from simonides.ledger.replays import Seen
+from simonides.opened import replayed
 from simonides.parts.lifecycle import Erasing, ending, erasing
 from simonides.types import Erasure, Expire, Receipt, Restore, Retire, Rule, Undone, Upkeep
+
+SURE = 0.1
+"""The least score of a hit that an erasure by query takes: what merely fills up the first ten stays."""
 
 
 class Lifetime(Finding):
@@ -37,6 +42,7 @@ class Lifetime(Finding):
         """Undo the last change of a memory, or make the text of one version the truth again."""
         return self.apply([Restore(id, version, reason)], plan=plan)
 
+    @replayed
     def erase(
         self, id: str | Sequence[str] | None = None, *, plan: bool = False, **chosen: Unpack[Erasing]
     ) -> Erasure:
@@ -50,7 +56,7 @@ class Lifetime(Finding):
             plan: count what would go, with a few examples; erase nothing.
             chosen: any of
 
-                - ``query``: what a search finds, its first ``k`` (10) hits.
+                - ``query``: what a search finds, of its first ``k`` (10) hits those with a score of `SURE` at least.
                 - ``subject``: what names a person or a thing, as whole words, anywhere in it.
                 - ``entity``: an entity by its name or id, and all that was ever linked with it.
                 - ``user``, ``agent``, ``session``, ``project``, ``kinds``, ``where``: as in `search`.
@@ -73,11 +79,14 @@ class Lifetime(Finding):
                 user=chosen.get("user"), agent=chosen.get("agent"), session=chosen.get("session"),
                 project=chosen.get("project"), kinds=chosen.get("kinds"), where=chosen.get("where"),
             )  # fmt: skip
-            return [hit.memory.id for hit in self.search(query, k=k, **within)]
+            hits = self.search(query, k=k, **within)
+            return [hit.memory.id for hit in hits if hit.score >= SURE]
 
         selection, manner = erasing(self.ledger, id, chosen, self._numbers, found)
-        return self.ledger.erase(selection, manner, actor=self.actor, plan=plan)
+        replay = None if plan else self._next_part()
+        return self.ledger.erase(selection, manner, actor=self.actor, plan=plan, replay=replay)
 
+    @replayed
     def expire(
         self,
         id: str,
@@ -121,4 +130,8 @@ class Lifetime(Finding):
             Conflict: something newer changed one of the same memories or links; it is named.
             InputError: it was an erasure, or is about something that was erased since.
         """
-        return self.ledger.undo(event, reason=reason, actor=self.actor, plan=plan)
+        replay = None if plan else self._next_part()
+        try:
+            return self.ledger.undo(event, reason=reason, actor=self.actor, plan=plan, replay=replay)
+        except Seen as seen:
+            return cast("Undone", seen.done)

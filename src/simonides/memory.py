@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from simonides import clock as clocks
+from simonides.composed import Composed
 from simonides.finding import Within
 from simonides.keeping import Keeping
 from simonides.lifetime import Lifetime
-from simonides.opened import default_path
+from simonides.opened import default_path, replayed
 from simonides.parts.ahead import analysed, text_of
 from simonides.parts.intake import adding, batched
 from simonides.parts.progress import shown
+from simonides.reviewing import Reviewing
 from simonides.types import Change, Connect, Disconnect, Json, Kind, Receipt, Source, Supersede
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ BATCH = 500
 """Rows that `add_many` writes in one transaction."""
 
 
-class Memory(Lifetime, Keeping):
+class Memory(Composed, Lifetime, Keeping, Reviewing):
     """A store of memories, opened: one file, or a tenant's in PostgreSQL; for any number of threads and processes.
 
     Nothing leaves the machine and nothing is fetched. What is added is durable and can be found when `add` returns.
@@ -45,6 +47,7 @@ class Memory(Lifetime, Keeping):
 
     # Writing
 
+    @replayed
     def add(
         self,
         text: str,

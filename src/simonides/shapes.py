@@ -15,6 +15,7 @@ from simonides.errors import SimonidesError
 from simonides.types import (
     Change,
     Context,
+    Doubt,
     Dropped,
     Erasure,
     Event,
@@ -161,6 +162,17 @@ def upkeep(value: Upkeep) -> dict[str, Json]:
 def undone(value: Undone) -> dict[str, Json]:
     """Return what an undo did, or would do."""
     return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+
+
+def doubt(value: Doubt) -> dict[str, Json]:
+    """Return something to decide; the first memory is the one that would be kept."""
+    return {
+        "id": value.id,
+        "why": value.why,
+        "score": value.score,
+        "reason": value.reason,
+        "memories": memories(value.memories),
+    }
 
 
 def rule(value: Rule) -> dict[str, Json]:

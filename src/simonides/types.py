@@ -485,3 +485,22 @@ class Status:
     model: str
     dead: int = 0
     oldest_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something for a person to decide: junk, or memories that say the same or can't both be true.
+
+    Attributes:
+        id: names the memories, so that it stays the same while they do; `Memory.settle` takes it.
+        why: ``duplicate``, ``contradiction``, ``similar`` or ``junk``.
+        memories: first the one that would be kept; for junk the only one, which would not.
+        score: how sure the rule is, in [0, 1].
+        reason: the rule that found it, in words.
+    """
+
+    id: str
+    why: str
+    memories: tuple[Memory, ...]
+    score: float
+    reason: str

@@ -4,6 +4,7 @@ from simonides.ledger.check import Finding
 from simonides.ledger.derived import Code
 from simonides.ledger.portable import Counts
 from simonides.ledger.proof import Verification
+from simonides.ledger.replays import Replay
 from simonides.ledger.rows import Fresh
 from simonides.ledger.rules import Lexical, register_kind
 from simonides.ledger.selection import Selection
@@ -18,6 +19,7 @@ __all__ = [
     "Ledger",
     "Lexical",
     "Manner",
+    "Replay",
     "Selection",
     "Verification",
     "register_kind",

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from simonides.clock import instant, micros
-from simonides.ledger import counters, meta
+from simonides.ledger import counters, meta, replays
 from simonides.ledger.canonical import decode, encode
 from simonides.ledger.events import ERASE, Deed
 from simonides.ledger.memories import Batch
@@ -53,6 +53,7 @@ def erase(batch: Batch, doomed: Doomed, *, reason: str) -> Erasure:
             "INSERT INTO erased (serial, row) VALUES (?, ?)", list(enumerate(rows, serial))
         )
     meta.put(connection, PENDING, encode(["pages", "log"]))
+    replays.forget_requests(connection)
     seq = _log(batch, doomed, origins, counts, reason)
     return Erasure(
         state="erased",
@@ -66,7 +67,7 @@ def erase(batch: Batch, doomed: Doomed, *, reason: str) -> Erasure:
         counts=counts,
         seq=seq,
         digest=batch.head.hex(),
-        still_holding=tuple(_naming_rules(connection)) if counts["scopes"] else (),
+        still_holding=tuple(_naming(connection)) if counts["scopes"] else (),
         examples=examples,
     )
 
@@ -209,14 +210,16 @@ def _drop_scopes(connection: Connection, scopes: set[int]) -> int:
     return connection.execute(query, (numbers(sorted(scopes)),)).rowcount
 
 
-def _naming_rules(connection: Connection) -> Iterator[str]:
-    """Yield the rules of retention that name somebody or something whom no memory is about any more."""
-    query = 'SELECT rule, "user", agent, session, project FROM retention ORDER BY rule'
-    for rule, *fields in connection.execute(query).fetchall():
-        for name, value in zip(("user", "agent", "session", "project"), fields, strict=True):
-            known = f'SELECT 1 FROM scope WHERE "{name}" = ? LIMIT 1'
-            if value and connection.execute(known, (value,)).fetchone() is None:
-                yield f"retention rule {rule}, which names a {name} that no memory has"
+def _naming(connection: Connection) -> Iterator[str]:
+    """Yield the rules and credentials that name somebody or something whom no memory is about any more."""
+    for table, what, key in (("retention", "retention rule", "rule"), ("credential", "credential", "id")):
+        query = f'SELECT {key}, "user", agent, session, project FROM {table} ORDER BY {key}'
+        for number, *fields in connection.execute(query).fetchall():
+            for name, value in zip(("user", "agent", "session", "project"), fields, strict=True):
+                known = f'SELECT 1 FROM scope WHERE "{name}" = ? LIMIT 1'
+                if value and connection.execute(known, (value,)).fetchone() is None:
+                    which = number if isinstance(number, int) else bytes(number).hex()
+                    yield f"{what} {which}, which names a {name} that no memory has"
 
 
 def _redact(connection: Connection, ids: Sequence[bytes]) -> int:

@@ -30,7 +30,7 @@ from simonides.ledger.held import (
 )
 from simonides.ledger.masks import Masks, Usable
 from simonides.ledger.postings import Postings
-from simonides.ledger.saving import Saver
+from simonides.ledger.saving import WORTH, Saver
 from simonides.ledger.vectors import Vectors
 from simonides.types import Kind
 
@@ -121,6 +121,7 @@ class Index:
 
     Attributes:
         few: so many documents or fewer are named by number.
+        worth: documents that must be new before it is worth to save.
     """
 
     def __init__(
@@ -137,6 +138,7 @@ class Index:
         self.dimension = dimension
         self.role = role
         self.few = FEW
+        self.worth = WORTH
         self._seen: object = None
         self._saver = None if cache is None else Saver(self, cache)
         self.clear()
@@ -496,6 +498,8 @@ class Index:
         if believed.kinds is not None:
             codes = [code for kind, code in self._kinds.codes.items() if kind in believed.kinds]
             mask &= np.isin(self.columns["kind"][docs], codes)
+        elif derived := [code for kind, code in self._kinds.codes.items() if "." in kind]:
+            mask &= ~np.isin(self.columns["kind"][docs], derived)
         return mask
 
     def _fitting(

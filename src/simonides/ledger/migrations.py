@@ -154,6 +154,22 @@ MIGRATIONS = (
             "CREATE TABLE erased (serial INTEGER PRIMARY KEY, row INTEGER NOT NULL)",
         ),
     ),
+    Migration(
+        4,
+        "credentials of those who come over a network, and receipts of requests that may come again",
+        (
+            """CREATE TABLE credential (
+    id BLOB PRIMARY KEY, name TEXT NOT NULL,
+    "user" TEXT NOT NULL DEFAULT '', agent TEXT NOT NULL DEFAULT '',
+    session TEXT NOT NULL DEFAULT '', project TEXT NOT NULL DEFAULT '',
+    rights TEXT NOT NULL, digest BLOB NOT NULL, former BLOB, former_until INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL, expires INTEGER NOT NULL, used INTEGER, revoked INTEGER) WITHOUT ROWID""",
+            """CREATE TABLE replay (
+    key BLOB NOT NULL, part INTEGER NOT NULL, at INTEGER NOT NULL, digest BLOB NOT NULL, receipt TEXT NOT NULL,
+    PRIMARY KEY (key, part)) WITHOUT ROWID""",
+            "CREATE INDEX replay_at ON replay (at)",
+        ),
+    ),
 )
 LATEST = MIGRATIONS[-1].number
 
@@ -227,8 +243,9 @@ def _after(version: int) -> tuple[Migration, ...]:
 def migrate(connection: FileConnection, path: str, reopen: Callable[[str], FileConnection] | None) -> int:
     """Bring an open file to the newest schema, one transaction a step; returns the number it had.
 
-    A file that holds something already is copied to ``<path>.v<N>.backup`` first, under the write lock, so that of
-    two processes that migrate at once the second finds the work done.
+    A new file is made in one transaction, so that nobody takes it for an old one. A file that holds something already
+    is copied to ``<path>.v<N>.backup`` first, under the write lock, so that of two processes that migrate at once the
+    second finds the work done.
 
     Args:
         reopen: opens a connection to a file with the same library and key, for the copy; None for a store in memory.
@@ -241,9 +258,10 @@ def migrate(connection: FileConnection, path: str, reopen: Callable[[str], FileC
             if version < LATEST:
                 if version and version == began and reopen is not None:
                     _back_up(reopen, path, f"{path}.v{version}.backup")
-                version = _take(connection, path, MIGRATIONS[version])
+                for step in _after(version)[: 1 if version else None]:
+                    version = _take(connection, path, step)
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave the old version whole
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
@@ -272,7 +290,7 @@ def _back_up(reopen: Callable[[str], FileConnection], path: str, backup: str) ->
             source.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
         Path(partial).replace(backup)
-    except BaseException:
+    except BaseException:  # Ctrl-C too must not leave half a copy
         _remove(partial)
         raise
 

@@ -250,8 +250,8 @@ def _scoped(scope: Scope | Sequence[int]) -> tuple[str, list[object]]:
 
 
 def _kinds(kinds: tuple[str, ...] | None) -> tuple[str, list[object]]:
-    if kinds is None:
-        return "", []
+    if kinds is None:  # what recipes have derived is shown to those who ask for it
+        return "m.kind NOT LIKE '%.%'", []
     if not kinds:
         return "1 = 0", []
     return f"m.kind IN ({', '.join('?' * len(kinds))})", list(kinds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,8 @@ MODALITIES = ("asserted", "hypothetical", "asked", "agent")
 ACTIONS = ("retire", "erase")
 """What upkeep can do with a memory that has expired."""
 _kinds = {str(kind) for kind in Kind}
+_RECIPE = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+"""The name before the dot in the kind of what a recipe has derived: ``mem0.fact``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,8 @@ def _moment(value: datetime, subject: str) -> int:
 
 
 def _require_kind(kind: str) -> None:
-    if kind not in _kinds:
+    recipe, dot, plain = str(kind).rpartition(".")
+    if plain not in _kinds or (dot and not _RECIPE.fullmatch(recipe)):
         raise UnknownName("kind", str(kind), _kinds)
 
 

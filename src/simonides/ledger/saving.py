@@ -101,7 +101,7 @@ class Saver:
 
     def _worth(self) -> bool:
         fresh, size = self._index.size - self._saved, self._index.size
-        if self._failed or fresh <= WORTH or fresh * SHARE <= size:
+        if self._failed or fresh <= self._index.worth or fresh * SHARE <= size:
             return False
         if self._index.model is None and fresh * 2 <= size:  # those who have a model save more
             return (snapshot.facts(self._path) or {}).get("model") is None
@@ -125,7 +125,11 @@ class Saver:
                 return False
             self._index.follow_on()
             told = snapshot.facts(self._path)
-            if told is not None and fits(self._index, told) and self._index.size - told["size"] <= WORTH:
+            if (
+                told is not None
+                and fits(self._index, told)
+                and self._index.size - told["size"] <= self._index.worth
+            ):
                 self._saved = told["size"]  # another process has just done it
                 return True
             writer = snapshot.Writer(self._path)

@@ -25,6 +25,7 @@ from simonides.ledger import (
     proof,
     reading,
     remains,
+    replays,
     retention,
     undo,
     upkeep,
@@ -40,6 +41,7 @@ from simonides.ledger.once import Once, require_new
 from simonides.ledger.portable import Counts
 from simonides.ledger.proof import Verification
 from simonides.ledger.reading import Moment, Page
+from simonides.ledger.replays import Done, Replay
 from simonides.ledger.rows import Fresh
 from simonides.ledger.rules import Lexical, checked_count, checked_kinds, checked_name, prepare
 from simonides.ledger.selection import Selection
@@ -54,6 +56,7 @@ from simonides.types import (
     Link,
     Memory,
     Progress,
+    Receipt,
     Rule,
     Scope,
     Undone,
@@ -115,6 +118,7 @@ class Ledger:
         plan: bool = False,
         analysed: Mapping[str, Lexical] | None = None,
         once: Once | None = None,
+        replay: Replay | None = None,
     ) -> tuple[int, ...]:
         """Commit all changes in one transaction, or none; return the numbers of their events.
 
@@ -122,6 +126,7 @@ class Ledger:
             plan: do everything but the commit, to see whether it would work; returns nothing then.
             analysed: the words of texts that were analysed elsewhere; other texts are analysed here.
             once: refuse memories (Conflict) that share a field of metadata with one written since a look.
+            replay: the request that this is for; one that was here before raises `replays.Seen`.
 
         Raises:
             InputError: a change breaks a rule; its place is in the error's notes when there are several.
@@ -139,6 +144,8 @@ class Ledger:
         if not ready:
             return ()
         with self.database.writing(keep=not plan) as connection:
+            if replay is not None:
+                replays.require_new(connection, replay, self._now())
             if once is not None:
                 require_new(connection, changes, once)
             several = len(ready) > 1
@@ -146,6 +153,9 @@ class Ledger:
             for place in range(len(ready)):
                 _placed(place, ready, batch.write)
             batch.flush()
+            if replay is not None:
+                ids = tuple(change.id for change in changes)
+                replays.keep(connection, replay, batch.now, Receipt(ids, tuple(batch.seqs)))
         if plan:
             return ()
         self._scopes.update(batch.new_scopes)
@@ -435,23 +445,52 @@ class Ledger:
             problems = (*found.problems, *erase.problems(connection, erasure))
         return Verification(found.events, found.head, problems)
 
-    def undo(self, seq: int, *, reason: str = "undone", actor: str = "", plan: bool = False) -> Undone:
+    def undo(
+        self,
+        seq: int,
+        *,
+        reason: str = "undone",
+        actor: str = "",
+        plan: bool = False,
+        replay: Replay | None = None,
+    ) -> Undone:
         """Undo the set of changes to which an event belongs; see `ledger.undo.undo` for what stands in its way."""
         checked_name(actor, "actor")
         with self.database.writing(keep=not plan) as connection:
+            if replay is not None:
+                replays.require_new(connection, replay, self._now())
             batch = Batch(connection, now=self._now(), actor=actor, several=True)
             done = undo.undo(batch, checked_count(seq, "event"), reason=reason)
+            if replay is not None:
+                replays.keep(connection, replay, batch.now, done)
         return undo.planned(done) if plan else done
 
     def erase(
-        self, selection: Selection, manner: Manner | None = None, *, actor: str = "", plan: bool = False
+        self,
+        selection: Selection,
+        manner: Manner | None = None,
+        *,
+        actor: str = "",
+        plan: bool = False,
+        replay: Replay | None = None,
     ) -> Erasure:
         """Erase for good, in one transaction over every table, and clean the file; see docs/erasing.md.
 
         Raises:
             NotFound: nothing fits. InputError: the selection says nothing, or takes everything without saying so.
         """
-        return upkeep.erase_chosen(self._writer(actor), selection, manner or Manner(), plan=plan)
+        return upkeep.erase_chosen(
+            self._writer(actor), selection, manner or Manner(), plan=plan, replay=replay
+        )
+
+    def seen(self, replay: Replay) -> Done | None:
+        """Return the receipt of a request that was here before; None for a new one.
+
+        Raises:
+            InputError: the key belongs to another request.
+        """
+        with self.database.reading() as connection:
+            return replays.find(connection, replay, self._now())
 
     def upkeep(self, *, actor: str = "", plan: bool = False, full: bool = False) -> Upkeep:
         """Retire or erase what has expired, and finish what earlier erasures left pending."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simonides.clock import FOREVER, instant
-from simonides.ledger import erase, remains, retention
+from simonides.ledger import erase, remains, replays, retention
 from simonides.ledger.expiry import expiry, set_expiry
 from simonides.ledger.memories import Batch
+from simonides.ledger.replays import Replay
 from simonides.ledger.retention import Due
 from simonides.ledger.rules import Ready
 from simonides.ledger.selection import Selection, choose
@@ -56,16 +57,36 @@ class Manner:
     full: bool = False
 
 
-def erase_chosen(writer: Writer, selection: Selection, manner: Manner, *, plan: bool = False) -> Erasure:
-    """Erase what a selection names, in one transaction; then clean the file, and return the signed receipt."""
-    with writer.database.writing(keep=not plan) as connection:
-        doomed = choose(connection, selection, links=manner.links, derived=manner.derived)
-        done = erase.erase(writer.batch(connection), doomed, reason=manner.reason)
-        secret = erase.key(connection, make=True)
+def erase_chosen(
+    writer: Writer, selection: Selection, manner: Manner, *, plan: bool = False, replay: Replay | None = None
+) -> Erasure:
+    """Erase what a selection names, in one transaction; then clean the file, and return the signed receipt.
+
+    A request that comes again because the first try was cut off finishes the cleaning.
+    """
+    try:
+        with writer.database.writing(keep=not plan) as connection:
+            if replay is not None:
+                replays.require_new(connection, replay, writer.now)
+            doomed = choose(connection, selection, links=manner.links, derived=manner.derived)
+            done = erase.erase(writer.batch(connection), doomed, reason=manner.reason)
+            secret = erase.key(connection, make=True)
+            if replay is not None:
+                replays.keep(connection, replay, writer.now, done)
+    except replays.Seen as seen:
+        return again(writer.database, seen.done, manner)
     if plan:
         holding = (*done.still_holding, *remains.holding(writer.database))
         return replace(erase.planned(done), still_holding=holding)
     return _cleaned(writer.database, done, secret, manner)
+
+
+def again(database: Store, done: replays.Done, manner: Manner = Manner()) -> Erasure:
+    """Return the signed receipt of an erasure that was committed before, and finish its cleaning."""
+    assert isinstance(done, Erasure)
+    with database.reading() as connection:
+        secret = erase.key(connection)
+    return _cleaned(database, done, secret, manner)
 
 
 def upkeep(writer: Writer, *, plan: bool = False, full: bool = False) -> Upkeep:
@@ -74,6 +95,7 @@ def upkeep(writer: Writer, *, plan: bool = False, full: bool = False) -> Upkeep:
         return _planned(writer)
     before = remains.pending(writer.database)
     with writer.database.writing() as connection:
+        replays.prune(connection, writer.now)
         due = retention.due(connection, writer.now)
         retired = _retire(writer.batch(connection), [one for one in due if one.action != "erase"])
         done = _erase(writer, connection, [one for one in due if one.action == "erase"])

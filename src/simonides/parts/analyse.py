@@ -167,7 +167,7 @@ def stop_pieces() -> frozenset[int]:
     for piece, token in tokenizer().get_vocab().items():
         bare = piece.removeprefix("##")
         special = bare.startswith("[") and len(bare) > 1
-        if special or bare in STOPS or not any(char.isalnum() for char in bare) or bare == "s":
+        if special or bare in STOPS or bare == "s" or not (bare.isalnum() or any(map(str.isalnum, bare))):
             found.add(token)
     return frozenset(found)
 

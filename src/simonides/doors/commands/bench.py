@@ -47,6 +47,11 @@ BENCH = {
         "simonides.bench.postgres_write:command",
         "Measure what several processes write to a server, against what the server can do.",
     ),
+    "load": Entry(
+        "Bench",
+        "simonides.bench.load:command",
+        "Ask a server from many sides at once, and look for every write that it acknowledged.",
+    ),
     "faults": Entry(
         "Bench",
         "simonides.bench.faults:command",

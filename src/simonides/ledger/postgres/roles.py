@@ -33,7 +33,7 @@ def statements(role: str, names: Names, tenant: str = "") -> list[str]:
         f"GRANT USAGE ON SCHEMA {tables}, {views} TO {who}",
         f"GRANT SELECT ON {tables}.migration TO {who}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(every)} TO {who}",
-        f"GRANT EXECUTE ON FUNCTION {tables}.enter(text) TO {who}",
+        f"GRANT EXECUTE ON FUNCTION {tables}.enter(text), {tables}.known(text) TO {who}",
     ]
     if tenant:
         made.append(

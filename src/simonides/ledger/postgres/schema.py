@@ -199,7 +199,29 @@ _TABLES_3 = (
     Table("erased", ("serial bigint NOT NULL", "row bigint NOT NULL"), ("PRIMARY KEY (tenant, serial)",)),
 )  # fmt: skip
 
-TABLES = tuple(table.name for table in _TABLES_3)
+_TABLES_4 = (
+    Table(
+        "credential",
+        (
+            "id bytea NOT NULL", "name text NOT NULL",
+            *(f"{name} text NOT NULL DEFAULT ''" for name in ('"user"', "agent", "session", "project")),
+            "rights text NOT NULL", "digest bytea NOT NULL", "former bytea",
+            "former_until bigint NOT NULL DEFAULT 0", "created bigint NOT NULL", "expires bigint NOT NULL",
+            "used bigint", "revoked bigint",
+        ),
+        ("PRIMARY KEY (tenant, id)",),
+    ),
+    Table(
+        "replay",
+        (
+            "key bytea NOT NULL", "part bigint NOT NULL", "at bigint NOT NULL", "digest bytea NOT NULL",
+            "receipt text NOT NULL",
+        ),
+        ("PRIMARY KEY (tenant, key, part)",),
+    ),
+)  # fmt: skip
+
+TABLES = tuple(table.name for table in (*_TABLES_3, *_TABLES_4))
 """The tables that hold rows of tenants, those that others refer to first."""
 SHARED = ("migration", "tenant", "member")
 """The tables that are the same for all tenants."""
@@ -268,6 +290,23 @@ _ENTER_3 = (
     "REVOKE ALL ON FUNCTION @@.enter(text) FROM PUBLIC",
 )
 
+_NEW_4 = ", ".join(f"{schema}.{table.name}" for schema in ("@@", "@v") for table in _TABLES_4)
+_LET_IN_4 = (
+    # Whether a tenant is there; for a server that is shown a token before it knows whether the token is good.
+    """CREATE FUNCTION @@.known(wanted text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp AS $$ SELECT EXISTS (
+        SELECT 1 FROM @@.tenant t WHERE t.name = CASE wanted WHEN '' THEN 'default' ELSE wanted END) $$""",
+    "REVOKE ALL ON FUNCTION @@.known(text) FROM PUBLIC",
+    # Roles that were let in before get what they have on the table of memories.
+    f"""DO $let$ DECLARE who text; BEGIN
+        FOR who IN SELECT DISTINCT pg_get_userbyid(a.grantee) FROM pg_class c, aclexplode(c.relacl) a
+            WHERE c.oid = '@@.memory'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
+        LOOP
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON {_NEW_4} TO %I', who);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION @@.known(text) TO %I', who);
+        END LOOP; END $let$""",
+)
+
 MIGRATIONS = (
     Migration(
         3,
@@ -284,6 +323,15 @@ MIGRATIONS = (
             "CREATE INDEX job_next ON @@.job (tenant, kind, state, priority, due, job)",
             "CREATE INDEX job_row ON @@.job (tenant, row) WHERE row IS NOT NULL",
             "CREATE INDEX call_at ON @@.call (tenant, at)",
+        ),
+    ),
+    Migration(
+        4,
+        "credentials of those who come over a network, and receipts of requests that may come again",
+        (
+            *(statement for table in _TABLES_4 for statement in table.statements()),
+            "CREATE INDEX replay_at ON @@.replay (tenant, at)",
+            *_LET_IN_4,
         ),
     ),
 )
