@@ -196,7 +196,37 @@ def _surroundings(desk: Desk) -> list[dict[str, Json]]:
         ),
         _tried("place", lambda: _place(desk), "Choose another file with --path."),
         _folder(),
+        *_hooks(desk),
     ]
+
+
+FEW_LATE = 20
+"""Hooks of the last days that may have been too slow: a machine is busy at times, and a late hook is only silent."""
+
+
+def _hooks(desk: Desk) -> list[dict[str, Json]]:
+    """Return what the hooks of agents, which are silent, have written down of what went wrong."""
+    from simonides.clock import SystemClock
+    from simonides.doors.hooks import faults
+
+    try:
+        log = faults.log_of(user_path() if desk.server else desk.place)
+    except SimonidesError:
+        return []  # said already: there is no such place
+    found = faults.recent(log, SystemClock().now())
+    if not found:
+        return []
+    late = [one for one in found if one.late]
+    failed = [one for one in found if not one.late]
+    last = (failed or late)[-1]
+    counts = f"{len(failed)} failed and {len(late)} were too slow in 7 days"
+    detail = f"{counts}; {last.event} at {last.at:%Y-%m-%d %H:%M}Z: {last.what}"
+    fix = (
+        f"Delete {log} when it is mended."
+        if failed
+        else "Give them longer: --budget 600 in the settings of the agent."
+    )
+    return [_finding("hooks", not failed and len(late) <= FEW_LATE, detail, fix)]
 
 
 def _folder() -> dict[str, Json]:

@@ -3,6 +3,7 @@
 Passed over: tool calls and results, thinking, side chains of sub-agents, meta lines, command echoes,
 summaries that the agent wrote of its own earlier context, and reminders injected into the prompt. A resumed
 session repeats earlier lines in a new file with the same uuid; the uuid is the key, so they come in once.
+What recall put into the conversation is taken out, and secrets are replaced by what they were (`parts.redact`).
 """
 
 from __future__ import annotations
@@ -12,11 +13,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from simonides.doors.hooks.project import project_of
 from simonides.doors.importers.reading import Found, json_lines, named, rows, stamp, string, table
 from simonides.doors.importers.record import Item, Passed, Problem, Reading, Record, digest, unreadable
 from simonides.errors import TimeError
+from simonides.parts.capture import strip
+from simonides.parts.redact import redact
 from simonides.types import Json
 
+FORMAT = "claude-code"
+"""Its name, and the first part of every key."""
 _INJECTED = re.compile(r"<(system-reminder|ide_opened_file|ide_selection)>.*?</\1>\s*", re.DOTALL)
 _ECHO = re.compile(
     r"\s*(<(command-(name|message|args|contents)|local-command-\w+|bash-(input|stdout|stderr)"
@@ -33,7 +39,7 @@ def parse(path: Path, reading: Reading) -> Iterator[Item]:
             elif not isinstance(found.value, dict):
                 yield Problem(found.where, "a transcript line is an object")
             else:
-                yield _line(found, reading)
+                yield item(found, reading)
 
 
 def _files(path: Path) -> list[Path]:
@@ -47,7 +53,8 @@ def _files(path: Path) -> list[Path]:
     return sorted(found)
 
 
-def _line(found: Found, reading: Reading) -> Item:
+def item(found: Found, reading: Reading) -> Item:
+    """Return what one line of a transcript says; `Passed` for the noise."""
     line = table(found.value)
     role = string(line.get("type"))
     reason = _passed(line, role)
@@ -58,6 +65,10 @@ def _line(found: Found, reading: Reading) -> Item:
         return Passed("tool calls, tool results and thinking")
     if role == "user" and _ECHO.match(text):
         return Passed("command echoes")
+    said = strip(text)
+    if not said.strip():
+        return Passed("what recall had put in")
+    clean = redact(said)
     try:
         at = stamp(line.get("timestamp"), reading.zone)
     except TimeError as err:
@@ -66,13 +77,13 @@ def _line(found: Found, reading: Reading) -> Item:
     folder = string(line.get("cwd"))
     return Record(
         key=string(line.get("uuid")) or digest(session, role, text, string(line.get("timestamp"))),
-        text=text,
+        text=clean.text,
         where=found.where,
         speaker=role,
         at=at,
         session=session,
-        project=re.split(r"[/\\]", folder.rstrip("/\\"))[-1],
-        metadata=named(cwd=folder, branch=string(line.get("gitBranch"))),
+        project=project_of(folder),
+        metadata=named(cwd=folder, branch=string(line.get("gitBranch")), redacted=[*clean.found]),
         modality="agent" if role == "assistant" else "asserted",
     )
 

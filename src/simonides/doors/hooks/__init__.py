@@ -1,0 +1,1 @@
+"""What an agent's hooks call: recall into a session, capture out of it; silent, quick, and never in the way."""
