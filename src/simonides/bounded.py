@@ -7,7 +7,7 @@ outside is not found, as if it did not exist, and writes get the scope whatever 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, TypedDict, Unpack, cast
 
@@ -213,13 +213,11 @@ class Bounded:
         self.require("write")
         if not self._fixed:
             return self.memory.undo(event, reason=reason, plan=plan)
-        planned = self.memory.undo(event, reason=reason, plan=True)
         ends = {one.id: (one.source, one.target) for one in self.memory.links()}
-        for id in planned.ids:
-            if not all(self.holds(each) for each in ends.get(id, (id,))):
-                raise NotFound(
-                    f"event {event}", "no such event in the log", "", "`history` shows what is yours."
-                )
+        subjects = {one.subject for one in self.memory.log(after=event - 1, limit=1)}
+        self._require_own(event, subjects, ends)  # first, or another error tells that it is there
+        planned = self.memory.undo(event, reason=reason, plan=True)
+        self._require_own(event, planned.ids, ends)
         return planned if plan else self.memory.undo(event, reason=reason)
 
     @replayed
@@ -377,6 +375,12 @@ class Bounded:
         if right not in self.rights:
             allowed = ", ".join(name for name in RIGHTS if name in self.rights) or "nothing"
             raise Forbidden("this credential", f"may not {right}", "", f"It may: {allowed}.")
+
+    def _require_own(self, event: int, ids: Collection[str], ends: Mapping[str, tuple[str, str]]) -> None:
+        """Refuse an event that is not there, or is about what others own: links count by both their ends."""
+        if not ids or not all(self.holds(each) for id in ids for each in ends.get(id, (id,))):
+            way_out = "`history` shows what is yours."
+            raise NotFound(f"event {event}", "no such event in the log", "", way_out)
 
     def _covers(self, scope: Scope) -> bool:
         return all(getattr(scope, name) == value for name, value in self._fixed.items())
