@@ -204,14 +204,23 @@ def sample(format: str, folder: Path) -> Path:
         "jsonl": [{"text": "one"}, {"text": "two"}],
         "locomo": [{"sample_id": "x", "conversation": {"session_1_date_time": "1:00 pm on 1 May, 2025", "session_1": [
             {"speaker": "A", "dia_id": "D1:1", "text": "hi"}, {"speaker": "B", "dia_id": "D1:2", "text": "hello"}]}}],
+        "zep": [{"uuid": "e", "name": "Ada", "group_id": "g", "created_at": "2025-01-01T00:00:00Z"},
+                {"uuid": "f", "fact": "Ada sings", "source_node_uuid": "e", "created_at": "2025-01-01T00:00:00Z"}],
+        "langmem": [{"prefix": "memories.ada", "key": n, "value": {"content": f"fact {n}"}} for n in "ab"],
+        "letta": {"agents": [{"name": "Nora", "block_ids": ["b"], "messages": [{"role": "user", "content": "hi"}]}],
+                  "blocks": [{"id": "b", "label": "human", "value": "sings"}]},
     }  # fmt: skip
+    if format == "basic-memory":
+        (folder / "notes").mkdir()
+        (folder / "notes" / "a.md").write_text("---\npermalink: a\n---\nA note.\n\n- [tip] Sing.\n")
+        return folder / "notes"
     if format == "markdown":
         (folder / "notes").mkdir()
         (folder / "notes" / "a.md").write_text("see [[b]]")
         (folder / "notes" / "b.md").write_text("hello")
         return folder / "notes"
     value = lines[format]
-    if format in ("claude-code", "mcp-memory", "jsonl"):
+    if format in ("claude-code", "mcp-memory", "jsonl", "langmem"):
         assert isinstance(value, list)
         path = folder / "x.jsonl"
         path.write_text("\n".join(map(json.dumps, value)))

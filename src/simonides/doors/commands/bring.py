@@ -16,7 +16,7 @@ import click
 
 from simonides.doors.commands.carry import import_own
 from simonides.doors.desk import NOTHING_FOUND, Desk
-from simonides.doors.importers import FORMATS, Format, parser
+from simonides.doors.importers import FORMATS, Format, named, parser
 from simonides.doors.importers.detect import detect, is_own_export
 from simonides.doors.importers.record import Item, Reading, Record, unreadable
 from simonides.doors.importers.run import Plan, Run, Tally
@@ -155,6 +155,7 @@ def _which(format: str | None, path: Path | None, unknown: Path | None) -> tuple
         return "", _there(unknown)
     if format is None:
         raise click.UsageError(f"Which format? {', '.join(FORMATS)}; or --detect PATH.")
+    format = named(format)
     if format not in FORMATS and path is None and Path(format).exists():
         return "", Path(format)
     parser(format)

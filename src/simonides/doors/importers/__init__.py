@@ -33,16 +33,27 @@ FORMATS: dict[str, Format] = {
         "Claude Code transcripts: a folder of .jsonl, or one file", home=".claude/projects"
     ),
     "markdown": Format("a folder of Markdown notes (Obsidian too), or one note", follows=True),
+    "basic-memory": Format("Basic Memory: its folder of notes, or its memory.db", follows=True),
+    "langmem": Format("LangMem: LangGraph's store.db, or rows of its table as JSON lines", follows=True),
+    "letta": Format("Letta: an agent file (.af), or its SQLite file", follows=True),
     "mcp-memory": Format("memory.jsonl of the reference MCP memory server"),
-    "mem0": Format("mem0 export: a JSON list or {'results': [...]}", follows=True),
+    "mem0": Format("mem0: its folder (Qdrant points, history.db), or exported JSON", follows=True),
+    "zep": Format("Zep and Graphiti: episodes, entities and facts as JSON (lines)", follows=True),
     "jsonl": Format("one JSON object a line with the keys of `add`, or `simonides export`"),
     "locomo": Format("conversations in the format of LoCoMo"),
 }
+OTHERWISE = {"reference": "mcp-memory", "graphiti": "zep", "langgraph": "langmem", "memgpt": "letta"}
+"""Other names of a format; what is imported under one is known again under the other."""
 
 PARSERS = Registry(
     "import format",
     {name: f"simonides.doors.importers.{name.replace('-', '_')}:parse" for name in FORMATS},
 )
+
+
+def named(name: str) -> str:
+    """Return the name of a format by any of its names."""
+    return OTHERWISE.get(name, name)
 
 
 def parser(name: str) -> Parser:

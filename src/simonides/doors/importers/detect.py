@@ -8,8 +8,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
+from simonides.doors.importers import front_matter
 from simonides.doors.importers.reading import Found, json_items, json_lines, table
 from simonides.doors.importers.record import unreadable
+from simonides.doors.importers.sqlite_file import is_sqlite, opened
 from simonides.types import Json
 
 LOOKED_AT = 20
@@ -22,6 +24,9 @@ _LINE_MARKS: Marks = (
     ("claude-code", frozenset({"leafUuid", "summary"})),
     ("mcp-memory", frozenset({"type", "entityType"})),
     ("mcp-memory", frozenset({"type", "relationType"})),
+    ("langmem", frozenset({"prefix", "key", "value"})),
+    ("zep", frozenset({"uuid", "fact"})),
+    ("zep", frozenset({"uuid", "group_id"})),
 )
 _ITEM_MARKS: Marks = (
     ("chatgpt", frozenset({"mapping"})),
@@ -30,7 +35,23 @@ _ITEM_MARKS: Marks = (
     ("locomo", frozenset({"conversation", "sample_id"})),
     ("locomo", frozenset({"session_1"})),
     ("mem0", frozenset({"memory", "id"})),
+    ("letta", frozenset({"agents", "blocks"})),
+    ("letta", frozenset({"core_memory", "messages"})),
+    ("langmem", frozenset({"prefix", "key", "value"})),
+    ("zep", frozenset({"uuid", "fact"})),
+    ("zep", frozenset({"uuid", "group_id"})),
+    ("zep", frozenset({"nodes", "edges"})),
 )
+_TABLES = (
+    ("mem0", "points", ("id", "point")),
+    ("mem0", "history", ("memory_id", "new_memory", "event")),
+    ("langmem", "store", ("prefix", "key", "value")),
+    ("letta", "archival_passages", ("id", "text")),
+    ("basic-memory", "entity", ("id", "title", "permalink")),
+)
+"""Formats by a table that their SQLite files have."""
+LOOKED_AT_BYTES = 10_000
+_DATABASES = ("history.db", "storage.sqlite", "memory.db")
 _MEMBERS = (".json", ".jsonl", ".md", ".markdown")
 
 
@@ -51,6 +72,7 @@ def detect(path: Path) -> str:
 
 def _of_folder(path: Path) -> str | None:
     names: dict[str, Path] = {}
+    databases: set[str] = set()
     for folder, below, files in os.walk(path):
         below[:] = sorted(name for name in below if not name.startswith("."))
         for name in sorted(files):
@@ -58,20 +80,41 @@ def _of_folder(path: Path) -> str | None:
                 names.setdefault(Path(name).suffix.casefold(), Path(folder, name))
             if name == "conversations.json":
                 return _of_file(Path(folder, name))
+            if name in _DATABASES and (found := _of_tables(Path(folder, name))):
+                databases.add(found)
+    if databases:
+        return min(databases)
     if ".jsonl" in names and (found := _of_file(names[".jsonl"])) == "claude-code":
         return found
     if ".md" in names or ".markdown" in names:
-        return "markdown"
+        note = names.get(".md") or names[".markdown"]
+        return "basic-memory" if "permalink" in _front(note) else "markdown"
     return _of_file(names[".json"]) if ".json" in names else None
 
 
 def _of_file(path: Path) -> str | None:
     suffix = path.suffix.casefold()
+    if is_sqlite(path):
+        return _of_tables(path)
     if suffix in (".md", ".markdown"):
         return "markdown"
-    if zipfile.is_zipfile(path) or suffix == ".json":
-        return _marked(_items(path), _ITEM_MARKS)
+    if zipfile.is_zipfile(path) or suffix in (".json", ".af"):
+        return _marked(_items(path), _ITEM_MARKS) or _marked(_lines(path), _LINE_MARKS)
     return _marked(_lines(path), _LINE_MARKS) or ("jsonl" if any(_lines(path)) else None)
+
+
+def _of_tables(path: Path) -> str | None:
+    if not is_sqlite(path):
+        return None
+    with opened(path) as tables:
+        return next((name for name, table_, columns in _TABLES if tables.has(table_, *columns)), None)
+
+
+def _front(path: Path) -> dict[str, Json]:
+    try:
+        return front_matter.split(path.read_bytes()[:LOOKED_AT_BYTES].decode("utf-8-sig", "replace"))[0]
+    except OSError:
+        return {}
 
 
 def _items(path: Path) -> list[dict[str, Json]]:

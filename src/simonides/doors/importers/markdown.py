@@ -38,7 +38,9 @@ _WRITTEN = ("date", "created", "created_at", "date created", "creation date")
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class Section:
+    """A part of a note that becomes one document, under the headings above it."""
+
     headings: tuple[str, ...]
     text: str
 
@@ -71,7 +73,7 @@ def _plain(path: str) -> str:
 
 def parse(path: Path, reading: Reading) -> Iterator[Item]:
     """Yield the documents of each note and an edge for each link; hidden folders are left out."""
-    root, files = _notes(path)
+    root, files = notes(path)
     paths = [file.relative_to(root).as_posix() for file in files]
     folder = _Folder(reading.name or digest(str(root.resolve())), paths)
     for file, note in zip(files, paths, strict=True):
@@ -84,7 +86,12 @@ def parse(path: Path, reading: Reading) -> Iterator[Item]:
         yield from _note(folder, note, text, (written, reading.zone or UTC))
 
 
-def _notes(path: Path) -> tuple[Path, list[Path]]:
+def notes(path: Path) -> tuple[Path, list[Path]]:
+    """Return a folder and its notes in order, hidden folders left out; of one note, its folder and itself.
+
+    Raises:
+        InputError: there are none.
+    """
     if not path.exists():
         raise unreadable(path, "does not exist")
     if path.is_file():
@@ -106,7 +113,7 @@ def _note(folder: _Folder, note: str, text: str, written: tuple[datetime, tzinfo
     title = string(front.get("title")) or PurePosixPath(note).stem
     at = _written(front, note, *written)
     seen: dict[str, int] = {}
-    for number, section in enumerate(_sections(body)):
+    for number, section in enumerate(sections(body)):
         name = " > ".join(section.headings)
         seen[name] = seen.get(name, 0) + 1
         again = f"~{seen[name]}" if seen[name] > 1 else ""
@@ -137,18 +144,19 @@ def _written(front: dict[str, Json], note: str, file: datetime, zone: tzinfo) ->
     return file
 
 
-def _sections(body: str) -> list[_Section]:
+def sections(body: str) -> list[Section]:
+    """Return a note in parts: whole if it is short, else cut at headings, and then at blank lines."""
     whole = body.strip("\r\n").rstrip()
     if len(whole) <= WHOLE:
-        return [_Section((), whole)]
-    found: list[_Section] = []
+        return [Section((), whole)]
+    found: list[Section] = []
     for section in _split_at_headings(whole):
-        found += [_Section(section.headings, part) for part in _parts(section.text)]
+        found += [Section(section.headings, part) for part in _parts(section.text)]
     return found
 
 
-def _split_at_headings(text: str) -> list[_Section]:
-    found: list[_Section] = []
+def _split_at_headings(text: str) -> list[Section]:
+    found: list[Section] = []
     path: list[tuple[int, str]] = []
     lines: list[str] = []
     fenced = bare = False
@@ -167,8 +175,8 @@ def _split_at_headings(text: str) -> list[_Section]:
     return [*found, _section(path, lines)]
 
 
-def _section(path: list[tuple[int, str]], lines: list[str]) -> _Section:
-    return _Section(tuple(name for _, name in path), "\n".join(lines).strip())
+def _section(path: list[tuple[int, str]], lines: list[str]) -> Section:
+    return Section(tuple(name for _, name in path), "\n".join(lines).strip())
 
 
 def _parts(text: str) -> list[str]:

@@ -19,6 +19,14 @@ REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a memory said before, and from when on."""
+
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One memory to be.
 
@@ -29,6 +37,9 @@ class Record:
         changed: since when it reads like this, if later than `at`; a changed record supersedes from then on.
         modality: as in `simonides.types.Source`.
         source: where the file itself says that it comes from; empty for the file.
+        earlier: what it said before `changed`, oldest first, where the file kept that; then `at` is the first of them.
+        until: when it ceased to be true, if it did; it comes in with its end.
+        expires: when it is to be erased, if the file says that.
     """
 
     key: str
@@ -45,16 +56,20 @@ class Record:
     modality: str = "asserted"
     source: str = ""
     changed: datetime | None = None
+    earlier: tuple[Earlier, ...] = ()
+    until: datetime | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A link to be, between the records of two keys; either may be missing from the file."""
+    """A link to be, between the records of two keys, since `at` if said; either may be missing from the file."""
 
     source: str
     target: str
     relation: str
     evidence: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +122,10 @@ def repaired(record: Record) -> tuple[Record, bool]:
         if isinstance(value := getattr(record, item.name), str) and _UNSTORABLE.search(value)
     }
     metadata = cast("dict[str, Json]", _repair(dict(record.metadata)))
-    if not changed and metadata == record.metadata:
+    earlier = tuple(replace(one, text=_UNSTORABLE.sub(REPLACEMENT, one.text)) for one in record.earlier)
+    if not changed and metadata == record.metadata and earlier == record.earlier:
         return record, False
-    return replace(record, metadata=metadata, **changed), True
+    return replace(record, metadata=metadata, earlier=earlier, **changed), True
 
 
 def _repair(value: Json) -> Json:

@@ -20,12 +20,12 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from simonides.clock import new_id
-from simonides.doors.importers.record import Edge, Item, Passed, Problem, Record, digest, repaired
+from simonides.doors.importers.record import Earlier, Edge, Item, Passed, Problem, Record, digest, repaired
 from simonides.errors import Conflict, InputError, NotFound
 from simonides.ledger.once import Once
 from simonides.parts.ahead import analysed
 from simonides.parts.intake import adding
-from simonides.types import Connect, Json, Scope, Source
+from simonides.types import Add, Change, Connect, Json, Retire, Scope, Source, Supersede
 
 if TYPE_CHECKING:
     from simonides.ledger import Lexical
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 BATCH = 500
 KEY = "import"
 """The metadata that names the record a memory was made from."""
+CHANGED, ENDED = "changed where it was imported from", "ended where it was imported from"
+EXPIRED = "expired where it was imported from"
 ERASED = "erased here (--even-erased takes it in again)"
 
 
@@ -173,11 +175,15 @@ class Run:
         known = self._known.get(self._key(record.key))
         if known is None and self._gone(self._key(record.key)):
             self.tally.passed[ERASED] += 1
+        elif known is None and record.expires is not None and record.expires <= self._memory.clock.now():
+            self.tally.passed[EXPIRED] += 1
         elif known is None:
             self._known[self._key(record.key)] = _Known("", digest(record.text), fresh=True)
             self._batch.append(record)
         elif self._plan.follows and known.text != digest(record.text) and not known.fresh:
             self._follow(record, known)
+        elif self._plan.follows and record.until is not None and not known.fresh and self._lasts(known.id):
+            self._end(record, known, record.until)
         else:
             self.tally.already += 1
 
@@ -198,7 +204,11 @@ class Run:
         memory, now = self._memory, self._memory.clock.now()
         try:
             changes = [adding(self._row(record), now) for record in batch]
-            memory.ledger.apply(changes, actor=memory.actor, analysed=words, once=Once(KEY, self._seen))
+            later = [
+                each for record, add in zip(batch, changes, strict=True) for each in _later(record, add, now)
+            ]
+            once = Once(KEY, self._seen)
+            memory.ledger.apply([*changes, *later], actor=memory.actor, analysed=words, once=once)
         except Conflict:  # somebody else imports the same just now
             self._look_again()
             if len(self._unknown(batch, counted=False)) == len(batch):
@@ -236,14 +246,16 @@ class Run:
         scope = self._plan.scope
         metadata: dict[str, Json] = {**record.metadata, KEY: self._key(record.key)}
         return {
-            "text": record.text,
+            "text": record.earlier[0].text if record.earlier else record.text,
             "kind": record.kind,
             "speaker": record.speaker or None,
-            "at": record.at,
+            "at": record.earlier[0].at if record.earlier else record.at,
             "user": record.user or scope.user or None,
             "agent": record.agent or scope.agent or None,
             "session": record.session or scope.session or None,
             "project": record.project or scope.project or None,
+            "expires": record.expires,
+            "on_expiry": "erase" if record.expires else None,
             "metadata": metadata,
             "source": Source(name=record.source or self._plan.source, modality=record.modality),
         }
@@ -263,6 +275,23 @@ class Run:
             self.tally.problems.append(Problem(record.where, str(err)))
         known.text = digest(record.text)
 
+    def _lasts(self, id: str) -> bool:
+        """Tell whether a memory that was imported before is still open."""
+        believed = [one for one in self._memory.history(id) if one.recorded.end is None]
+        return any(one.valid.end is None for one in believed)
+
+    def _end(self, record: Record, known: _Known, until: datetime) -> None:
+        """Retire a memory whose record has ended since."""
+        self.tally.changed += 1
+        if self._plan.dry:
+            return
+        try:
+            with self._stop.held():
+                self._memory.retire(known.id, at=until, reason=ENDED)
+        except (InputError, NotFound) as err:
+            self.tally.changed -= 1
+            self.tally.problems.append(Problem(record.where, str(err)))
+
     def _since(self, record: Record, id: str) -> datetime | None:
         newest = self._memory.history(id)[-1]
         return record.changed if record.changed and record.changed > newest.at else None
@@ -280,9 +309,9 @@ class Run:
             elif not (source.id and target.id):
                 self.tally.loose += 1  # one of them was refused
             elif self._is_new(edge, source, target, written):
-                now = self._memory.clock.now()
+                at = edge.at or self._memory.clock.now()
                 batch.append(
-                    Connect(new_id(), source.id, target.id, edge.relation, now, evidence=edge.evidence)
+                    Connect(new_id(), source.id, target.id, edge.relation, at, evidence=edge.evidence)
                 )
         for start in range(0, len(batch), BATCH):
             with self._stop.held():
@@ -312,6 +341,20 @@ class Run:
             self._link(batch[len(batch) // 2 :])
             return
         self.tally.links += len(batch)
+
+
+def _later(record: Record, add: Add, now: datetime) -> Iterator[Change]:
+    """Yield what became of a memory after it was first written, where the file kept that; times only go forward."""
+    at = add.at
+    texts = [*record.earlier[1:], *([Earlier(record.text, record.changed or now)] if record.earlier else [])]
+    for one in texts:
+        if one.at > at:
+            at = one.at
+            yield Supersede(add.id, one.text, at, "UTC", reason=CHANGED)
+        else:
+            yield Supersede(add.id, one.text, reason=CHANGED)
+    if record.until is not None:
+        yield Retire(add.id, max(record.until, at), reason=ENDED)
 
 
 def _nothing(_key: str) -> bool:
