@@ -2,7 +2,8 @@
 #
 #   make demo        see your words come back, in 20 seconds, on a temporary file
 #   make demo-postgres  see two processes write to a real PostgreSQL server, and one of them be killed
-#   make test        run the tests               (make test ARGS="-k ledger -x")
+#   make test        run the tests               (make test ARGS="-k ledger -x"); on Debian and Ubuntu, as root or with
+#                    sudo that asks nothing, it installs Chromium for those of the page
 #   make check       format, lint, types, floors (seconds)
 #   make docs        build the pages into site/; a warning is an error
 #   make bench       measure recall and speed    (make bench DATA=dir [SETS=locomo,beam] [SPEED=--large])
@@ -62,6 +63,7 @@ demo-postgres: $(VENV)/.developing
 	@$(BIN)/python scripts/demo_postgres.py
 
 test: $(VENV)/.developing
+	@$(BIN)/python scripts/environment.py --chromium
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(VENV)/.developing

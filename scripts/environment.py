@@ -1,6 +1,7 @@
 """Makes `.venv` for the Makefile on a machine that may have nothing but Python; standard library only.
 
     python3 scripts/environment.py [--dev] [--no-uv]
+    python3 scripts/environment.py --chromium       # the browser that the tests of the page drive
 
 Three ways, the first that works: uv from the PATH; uv brought by pip into the new environment; pip alone. The first
 two install exactly what `uv.lock` names. Debian's Python comes without ensurepip; then pip is taken from the system's
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC_CHROME = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 WAY_OUT = """
 No environment could be made in .venv. What usually helps, one of:
@@ -88,12 +91,60 @@ def find_uv(*, allowed: bool) -> Path | None:
     return own if own.exists() else None
 
 
+def find_chromium() -> str:
+    """Return the browser that the tests of the page drive, empty where there is none."""
+    named = os.environ.get("CHROMIUM", "")
+    return (
+        named
+        or next(filter(None, map(shutil.which, BROWSERS)), "")
+        or (MAC_CHROME if Path(MAC_CHROME).exists() else "")
+    )
+
+
+def install_chromium() -> int:
+    """Install Chromium with apt where this may be done without asking; else say what to do, and what is skipped."""
+    if find_chromium():
+        return 0
+    way_out = "  CHROMIUM=/path/to/it names one that lies elsewhere."
+    if sys.platform == "darwin":
+        way_out = f"  brew install --cask chromium, or Google Chrome.\n{way_out}"
+    elif shutil.which("apt-get"):
+        way_out = f"  apt-get install chromium, as root.\n{way_out}"
+        root = os.name == "posix" and os.geteuid() == 0
+        sudo = [] if root else ["sudo", "-n"]
+        if root or (shutil.which("sudo") and run("sudo", "-n", "true", quiet=True)):
+            install = [
+                *sudo,
+                "env",
+                "DEBIAN_FRONTEND=noninteractive",
+                "apt-get",
+                "install",
+                "--yes",
+                "--quiet",
+            ]
+            run(*sudo, "apt-get", "update", "--quiet", quiet=True)
+            run(*install, "--no-install-recommends", "chromium", quiet=True)
+            if find_chromium():
+                return 0
+    what = "fail, because CI=true" if os.environ.get("CI") == "true" else "are skipped"
+    print(
+        f"There is no Chromium here, so the tests of the page in a browser {what}.\n{way_out}",
+        file=sys.stderr,
+    )
+    return 0
+
+
 def main() -> int:
     """Make or bring up to date the environment; exit code 1 and a way out when nothing works."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dev", action="store_true", help="also what tests, checks and docs need")
     parser.add_argument("--no-uv", action="store_true", help="use pip alone")
+    parser.add_argument(
+        "--chromium", action="store_true", help="install the browser for tests, and nothing else"
+    )
     options = parser.parse_args()
+    if options.chromium:
+        return install_chromium()
     group = ["--group", "dev"] if options.dev else []
     print("Installing what is needed into .venv; the first time takes a while.", flush=True)
     uv = find_uv(allowed=not options.no_uv)

@@ -108,7 +108,6 @@ PACKAGES = {
         "prometheus_client",
         "opentelemetry",
         "jwt",
-        "nicegui",
         "tomlkit",
     },
     "compat": {
