@@ -16,8 +16,8 @@ from simonides.memory_async import AsyncMemory
 from simonides.settings import Settings
 
 QUICK = Settings(meaning="instant", synchronous="normal", gate=0.0)
-SYNC = {"dump"}
-"""Verbs that give their results one by one; they are there through `memory`."""
+SYNC = {"acting", "dump", "seen"}
+"""What gives its results one by one, and what waits for nothing or is for doors; they are there through `memory`."""
 
 
 def verbs() -> list[str]:
