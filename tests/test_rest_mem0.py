@@ -132,7 +132,8 @@ def test_the_owner_sees_and_ends_it_all(path: str, client: TestClient) -> None:
         add(client, f"I own boat {number}.", user_id="ana", run_id=f"r{number}")
     every = client.get("/memories").json()["results"]
     assert {*every[0]} == {
-        "id", "memory", "user_id", "agent_id", "run_id", "hash", "expiration_date", "metadata", "created_at", "updated_at",
+        "id", "memory", "user_id", "agent_id", "run_id", "hash", "expiration_date", "metadata",
+        "created_at", "updated_at",
     }  # fmt: skip
     assert len(client.get("/memories", params={"top_k": 2}).json()["results"]) == 2
     kinds = {(one["type"], one["id"]): one["total_memories"] for one in client.get("/entities").json()}

@@ -1,1 +1,1 @@
-"""Drop-ins: the interfaces of other libraries over one store, each imported from its own module; knows no floor above."""
+"""Drop-ins: the interfaces of other libraries over one store, each from a module of its own; knows no floor above."""
