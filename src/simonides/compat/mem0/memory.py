@@ -357,7 +357,9 @@ class Memory:
     def _retire_all(self, fields: Mapping[str, str]) -> None:
         """Retire all that is found in a scope; the ids come from a listing that keeps to what may be seen."""
         self._store.require("write")
-        while page := self._store.list(**cast("Listing", {**fields, "limit": PAGE})):
+        after = ""
+        while page := self._store.list(**cast("Listing", {**fields, "limit": PAGE, "after": after})):
+            after = page[-1].id
             at = self.store.clock.now()
             try:
                 self.store.apply([Retire(one.id, at, reason="deleted") for one in page])
