@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from simonides import shapes
 from simonides.bounded import Bounded
+from simonides.doors.rest.config import READ, WRITE
 from simonides.doors.rest.guard import CALLER
 from simonides.doors.rest.problems import of_error
 from simonides.errors import Conflict, Forbidden, InputError, NotFound
@@ -54,13 +55,13 @@ async def read(
     verb: Callable[[Bounded], Json],
     *,
     status: int = 200,
-    writes: bool = False,
+    lane: str = READ,
 ) -> Response:
     """Run a verb as whoever asks, and answer with its result."""
     caller, stores = caller_of(request), stores_of(request)
     view = caller.view
     seconds = stores.limits.verb_seconds
-    body = await stores.run(lambda: encoded(verb(view)), caller.store, seconds=seconds, writes=writes)
+    body = await stores.run(lambda: encoded(verb(view)), caller.store, seconds=seconds, lane=lane)
     return Response(body, status, None, JSON)
 
 
@@ -79,7 +80,7 @@ async def write(
         value = verb(view)
         return encoded(value), headers(cast("dict[str, Any]", value)) if headers else {}
 
-    body, more = await stores.run(run, caller.store, seconds=stores.limits.verb_seconds, writes=True)
+    body, more = await stores.run(run, caller.store, seconds=stores.limits.verb_seconds, lane=WRITE)
     return Response(body, status, more, JSON)
 
 

@@ -15,6 +15,7 @@ from simonides.bounded import Bounded
 from simonides.clock import instant
 from simonides.doors.rest import answers, bodies
 from simonides.doors.rest.calling import JSON, caller_of, encoded, read, require_whole, write
+from simonides.doors.rest.config import WRITE
 from simonides.doors.rest.described import describing
 from simonides.types import Json, Rule, Scope
 
@@ -72,7 +73,7 @@ async def upkeep(request: Request, body: bodies.Keeping, _: _Nothing) -> Respons
         require_whole(mine, "upkeep", "admin", "erase")
         return shapes.upkeep(mine.memory.upkeep(plan=body.plan, full=body.full))
 
-    return await read(request, verb, writes=True)
+    return await read(request, verb, lane=WRITE)
 
 
 @router.get("/retention", **describing("listRules", answers.RulesOut))
@@ -96,7 +97,7 @@ async def add_rule(request: Request, body: bodies.NewRule, _: _Nothing) -> Respo
         rule = Rule(body.seconds, body.action, body.kind, whose, body.reason)
         return {"rule": shapes.rule(mine.memory.retention(add=rule)[-1])}
 
-    return await read(request, verb, status=201, writes=True)
+    return await read(request, verb, status=201, lane=WRITE)
 
 
 @router.delete("/retention/{rule}", **describing("dropRule", answers.RulesOut))
@@ -107,7 +108,7 @@ async def drop_rule(request: Request, rule: _Number, _: _Nothing) -> Response:
         require_whole(mine, "retention")
         return {"rules": [shapes.rule(one) for one in mine.memory.retention(drop=rule)]}
 
-    return await read(request, verb, writes=True)
+    return await read(request, verb, lane=WRITE)
 
 
 @router.get("/verify", **describing("verify", answers.VerificationOut))

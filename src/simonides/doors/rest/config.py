@@ -17,6 +17,10 @@ PORT = 7466
 """SIMO on the keys of a telephone."""
 
 
+READ, QUICK, WRITE = "read", "quick", "write"
+"""Lanes of threads: what searches, what is read in a moment, what writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a client may take; times are seconds.

@@ -22,6 +22,7 @@ from simonides.doors.rest.calling import (
     where_of,
     write,
 )
+from simonides.doors.rest.config import QUICK
 from simonides.doors.rest.described import CHANGED, MADE, describing
 from simonides.errors import InputError
 from simonides.types import Json, Source
@@ -67,7 +68,7 @@ async def list_(request: Request, which: Annotated[bodies.Listing, Query()]) -> 
             "next": page[-1].id if len(found) > which.limit else None,
         }
 
-    return await read(request, verb)
+    return await read(request, verb, lane=QUICK)
 
 
 @router.get("/memories/{id}", **describing("getMemory", answers.MemoryOut, headers=CHANGED, cached=True))
@@ -79,7 +80,7 @@ async def get(request: Request, id: str, then: Annotated[bodies.Then, Query()]) 
         found = caller.view.get(id, as_of=then.as_of, known_at=then.known_at)
         return encoded(shapes.memory(found)), found.version
 
-    body, version = await stores.run(run, caller.store, seconds=stores.limits.verb_seconds)
+    body, version = await stores.run(run, caller.store, seconds=stores.limits.verb_seconds, lane=QUICK)
     if then.as_of is not None or then.known_at is not None:
         return Response(body, 200, None, JSON)  # its end may change without a new version
     current = tag(version)
@@ -144,13 +145,13 @@ async def expire(
 @router.get("/memories/{id}/history", **describing("getHistory", answers.VersionsOut))
 async def history(request: Request, id: str, _: Annotated[bodies.Nothing, Query()]) -> Response:
     """Read every version of a memory ever written, oldest first, each with its reason and who wrote it."""
-    return await read(request, lambda mine: {"versions": shapes.memories(mine.history(id))})
+    return await read(request, lambda mine: {"versions": shapes.memories(mine.history(id))}, lane=QUICK)
 
 
 @router.get("/progress", **describing("getProgress", answers.ProgressesOut))
 async def progress(request: Request, which: Annotated[bodies.Following, Query()]) -> Response:
     """Tell how far memories are: stored, enriched by the full tier too, or failed."""
-    return await read(request, lambda mine: {"progress": shapes.plain(mine.progress(which.id))})
+    return await read(request, lambda mine: {"progress": shapes.plain(mine.progress(which.id))}, lane=QUICK)
 
 
 def row_of(shape: bodies.NewMemory, *without: str) -> dict[str, Any]:

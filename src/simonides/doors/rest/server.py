@@ -235,6 +235,13 @@ def _kept(file: Path) -> str:
     return token
 
 
+class _Garbage(logging.Filter):
+    """Leaves out what uvicorn says of a connection that speaks no HTTP: a stranger could fill the log with it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Invalid HTTP request" not in record.getMessage()
+
+
 def quieten(handler: logging.Handler) -> None:
     """Let what uvicorn and asyncio have to say go to the log of the server, and nowhere else."""
     for name in ("uvicorn", "uvicorn.error", "asyncio"):
@@ -242,3 +249,5 @@ def quieten(handler: logging.Handler) -> None:
         logger.handlers = [handler] if name != "uvicorn.error" else []
         logger.propagate = name == "uvicorn.error"
         logger.setLevel(logging.WARNING)
+        if name == "uvicorn.error" and not any(isinstance(one, _Garbage) for one in logger.filters):
+            logger.addFilter(_Garbage())

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from simonides.bounded import RIGHTS, Bounded
 from simonides.clock import SystemClock
 from simonides.credentials import Credential, check, is_due, known_tenant, note_use, tenant_of
+from simonides.doors.rest.config import QUICK, READ, WRITE
 from simonides.doors.rest.problems import RETRY_SECONDS, Refusal
 from simonides.errors import Forbidden, SimonidesError
 from simonides.ledger.postgres.address import Address, is_address
@@ -113,8 +114,11 @@ class Stores:
         self._opening: dict[str, asyncio.Task[Opened]] = {}
         self._noting: dict[str, asyncio.Task[None]] = {}
         self._remembered: OrderedDict[bytes, tuple[Caller, float]] = OrderedDict()
-        self._threads = ThreadPoolExecutor(limits.threads, "verb")
-        self._writers = ThreadPoolExecutor(max(1, limits.threads // 2), "write")
+        self._lanes = {
+            READ: ThreadPoolExecutor(limits.threads, "verb"),
+            QUICK: ThreadPoolExecutor(max(1, limits.threads // 2), "quick"),
+            WRITE: ThreadPoolExecutor(max(1, limits.threads // 2), "write"),
+        }
         self._streams = ThreadPoolExecutor(limits.streams, "stream")
         self._busy = self._streaming = 0
         self.closing = False
@@ -153,7 +157,7 @@ class Stores:
         if not await self._is_known(base, tenant):
             raise Forbidden("token", "is unknown here", "", "`simonides token create` issues one.")
         store = await self._of_tenant(base, tenant)
-        found = await self.run(lambda: check(store.memory, token, note=False), store)
+        found = await self.run(lambda: check(store.memory, token, note=False), store, lane=QUICK)
         if is_due(store.memory, found):
             self._note(store, found)
         times = {"created": found.created, "expires": found.expires}
@@ -164,7 +168,7 @@ class Stores:
 
         async def later() -> None:
             with suppress(Refusal, SimonidesError):
-                await self.run(lambda: note_use(store.memory, credential), store, writes=True)
+                await self.run(lambda: note_use(store.memory, credential), store, lane=WRITE)
             self._noting.pop(credential.id, None)
 
         if credential.id not in self._noting:
@@ -174,7 +178,7 @@ class Stores:
         """Return who a token of an identity provider is; the provider says the tenant too."""
         verify, base = self._verify, await self.store("")
         assert verify is not None
-        found = await self.run(lambda: verify(token))
+        found = await self.run(lambda: verify(token), lane=QUICK)
         tenant = getattr(found, "tenant", "")
         if not await self._is_known(base, tenant):
             raise Forbidden("token", "is of a tenant that is unknown here", "", "")
@@ -188,7 +192,7 @@ class Stores:
             return True
         if not self._many or self._fixed:
             return False
-        return await self.run(lambda: known_tenant(base.memory, tenant), base)
+        return await self.run(lambda: known_tenant(base.memory, tenant), base, lane=QUICK)
 
     async def _of_tenant(self, base: Opened, tenant: str) -> Opened:
         return base if not tenant or tenant == base.name else await self.store(tenant)
@@ -245,7 +249,7 @@ class Stores:
             gone = [key for key, (caller, _) in self._remembered.items() if caller.store is store]
             for key in gone:
                 del self._remembered[key]
-            await asyncio.wrap_future(self._writers.submit(store.memory.close))
+            await asyncio.wrap_future(self._lanes[WRITE].submit(store.memory.close))
 
     # Running
 
@@ -255,11 +259,12 @@ class Stores:
         store: Opened | None = None,
         *,
         seconds: float | None = None,
-        writes: bool = False,
+        lane: str = READ,
     ) -> T:
         """Run a verb in a thread and return its result; the store it is about stays open until it is done.
 
-        What `writes` has threads of its own: writers wait for each other, and nobody who reads waits for them.
+        What writes, what searches and what is read in a moment have threads of their own, a lane each: writers wait
+        for each other, nobody who reads waits for them, and who wants one memory waits for no search.
 
         Raises:
             Refusal: too many wait already (503), or it took too long (504): it may still come to its end.
@@ -273,7 +278,7 @@ class Stores:
         self._busy += 1
         if store is not None:
             store.users += 1
-        inner = (self._writers if writes else self._threads).submit(verb)
+        inner = self._lanes[lane].submit(verb)
         try:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(inner)
@@ -322,7 +327,7 @@ class Stores:
     def close(self) -> None:
         """Finish what runs, and close all stores; twice is fine."""
         self.closing = True
-        for pool in (self._threads, self._writers, self._streams):
+        for pool in (*self._lanes.values(), self._streams):
             pool.shutdown(wait=True, cancel_futures=True)
         while self._open:
             _, store = self._open.popitem()
