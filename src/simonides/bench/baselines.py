@@ -72,9 +72,8 @@ class Baselines:
 
     def rank(self, question: Question) -> Baseline:
         """Rank the turns that the question may use."""
-        seen = self._conversation.seen_by(question)
-        words = self._bm25(question.text, seen)
-        cosine = self._vectors[:seen] @ self._reader.ask(question.text).pooled
+        words, cosine = self.channels(question)
+        seen = len(words)
         cc = cosine + words / max(float(words.max(initial=0.0)), 1e-9)
         scores = {
             WORDS: words,
@@ -85,6 +84,12 @@ class Baselines:
         }
         ranked = {name: self._ids(values) for name, values in scores.items()}
         return Baseline(ranked, float(cosine.max(initial=0.0)))
+
+    def channels(self, question: Question) -> tuple[Floats, Floats]:
+        """Return BM25 and the cosine of each turn that the question may use."""
+        seen = self._conversation.seen_by(question)
+        cosine = self._vectors[:seen] @ self._reader.ask(question.text).pooled
+        return self._bm25(question.text, seen), cosine
 
     def _bm25(self, text: str, seen: int) -> Floats:
         scores = np.zeros(seen, np.float32)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
-WORTH = 20_000
+WORTH = 2_000
 """Documents that must be new before it is worth to save."""
 SHARE = 10
 """And the share of all that they must be: a tenth, so that what is written is only so many times what is added."""

@@ -28,7 +28,7 @@ MOST = 60
 """Facts that one memory may give: a long document is not taken apart to its last line."""
 
 _SUPPOSED = re.compile(
-    r"\b(?:if|unless|would|could|might|may|maybe|perhaps|possibly|probably|wish|imagine|suppose|supposing|pretend|what if|"
+    r"\b(?:if|unless|would|could|might|(?-i:may)(?! \d)|maybe|perhaps|possibly|probably|wish|imagine|suppose|supposing|pretend|what if|"
     r"hypothetically|assuming|i think about|thinking (?:of|about)|considering|wonder(?:ing)?)\b",
     re.IGNORECASE,
 )
@@ -41,6 +41,7 @@ _REQUEST = re.compile(
 _KEEP = re.compile(
     r"^(?:please )?(?:remember|note|keep in mind|don't forget)(?: that)?[:,]? (?P<rest>.+)", re.IGNORECASE
 )
+_OVER = re.compile(r"\b(?:stopped|quit|sold|no longer|gave up|any ?more|broke up|divorced)\b", re.IGNORECASE)
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w'&-]*(?:[ -](?:(?:of|de|van|von|the|and) )?[A-Z][\w'&-]*)*")
 _FIRST_NAME = re.compile(r"^[A-Z][\w'&-]*(?: [A-Z][\w'&-]*)+")
 _INSTRUCTION = re.compile(r"\b(?:always|never|make sure|must|from now on|do not|don't)\b", re.IGNORECASE)
@@ -158,7 +159,7 @@ class Rules:
         words = kept["rest"] if kept else said
         modality = modality_of(words, told.speaker)
         asks = bool(told.before) and told.before[-1].rstrip().endswith("?")
-        if len(words.split()) < SHORTEST or small_talk(words, answers=asks):
+        if len(words.replace("'", " ").split()) < SHORTEST or small_talk(words, answers=asks):
             return None
         if (modality == "asked" and not self.asked) or (modality == "hypothetical" and not self.supposed):
             return None
@@ -168,7 +169,7 @@ class Rules:
         text = third(words, speaker, listener)
         says = statement(text) if modality != "asked" else None
         kind = kind_of(words, says)
-        if says is None and not _carries(text, speaker):
+        if says is None and not _carries(text, speaker) and not _OVER.search(text):
             return None
         when = next(iter(find_dates(words, told.at)), None)
         shown_text = words[:1].upper() + words[1:] if self.verbatim else text

@@ -189,7 +189,7 @@ def statement(sentence: str) -> Statement | None:
 
 
 def _meant(match: re.Match[str]) -> bool:
-    return plain(match["s"]) not in _VAGUE and bool(_value(match["v"]))
+    return plain(match["s"]) not in _VAGUE and "n't" not in match["s"] and bool(_value(match["v"]))
 
 
 def _value(words: str) -> str:

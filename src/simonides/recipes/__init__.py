@@ -2,5 +2,14 @@
 
 from simonides.registry import Registry
 
-RECIPES = Registry("recipe")
+RECIPES = Registry(
+    "recipe",
+    {
+        "mem0": "simonides.recipes.mem0:Mem0",
+        "mem0-graph": "simonides.recipes.mem0_graph:Mem0Graph",
+        "mem0-additive": "simonides.recipes.mem0_additive:Mem0Additive",
+        "d-mem": "simonides.recipes.dmem:DMem",
+        "convomem": "simonides.recipes.convomem:ConvoMem",
+    },
+)
 """Recipes by name. The default way of writing and recalling (docs/recall.md) is what no recipe gives."""

@@ -47,6 +47,11 @@ BENCH = {
         "simonides.bench.postgres_write:command",
         "Measure what several processes write to a server, against what the server can do.",
     ),
+    "precision": Entry(
+        "Bench",
+        "simonides.bench.precision:command",
+        "Measure what vectors of fewer bits find, and how fast, beside those of 32.",
+    ),
     "load": Entry(
         "Bench",
         "simonides.bench.load:command",
