@@ -1,7 +1,7 @@
 """A real Chromium and a real `simonides ui` for tests; knows no view. Where Chromium is missing it says so.
 
 With `CI=true` a missing Chromium is a failure. `CHROMIUM` names another program than those of the PATH. Pictures go to
-the folder `SIMONIDES_SCREENSHOTS`, or to the temporary folder of the run.
+the folder `TESTS_SCREENSHOTS`, or to the temporary folder of the run.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def browsing(url: str, key_url: str, folder: Path) -> Generator[Watched]:
     """Start Chromium and let it in with a key."""
     from playwright.sync_api import sync_playwright
 
-    wanted = os.environ.get("SIMONIDES_SCREENSHOTS", "")
+    wanted = os.environ.get("TESTS_SCREENSHOTS", "")
     pictures = Path(wanted) if wanted else folder
     pictures.mkdir(parents=True, exist_ok=True)
     chromium = program()

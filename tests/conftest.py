@@ -14,6 +14,8 @@ from backends import BACKENDS, PROGRAMS, Place, close_servers, current, fewer, s
 from simonides.bench.postgres_server import Server, installed
 from simonides.clock import FrozenClock
 
+os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "150")  # Ray's own 30 s are short beside other tests
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "simonides"
 SPRING = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)

@@ -78,15 +78,23 @@ def _make(place: Path, packages: list[str], base: str) -> None:
     half = Path(mkdtemp(prefix="half-", dir=FOLDER))
     uv = _uv()
     try:
-        if uv:
-            _call(uv, "venv", "--clear", "-q", "--python", base, str(half))
-            _call(uv, "pip", "install", "-q", "--python", str(_python(half)), *packages)
-        else:
+        if not uv or not _by_uv(uv, half, packages, base):
+            shutil.rmtree(half)
             _call(base if Path(base).exists() else f"python{base}", "-m", "venv", str(half))
             _call(str(_python(half)), "-m", "pip", "install", "-q", *packages)
         half.rename(place)
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+def _by_uv(uv: str, place: Path, packages: list[str], base: str) -> bool:
+    """Tell whether uv could make the environment; where it does not trust the network's certificates, pip may."""
+    try:
+        _call(uv, "venv", "--clear", "-q", "--python", base, str(place))
+        _call(uv, "pip", "install", "-q", "--python", str(_python(place)), *packages)
+    except subprocess.CalledProcessError:
+        return False
+    return True
 
 
 def _call(*command: str) -> None:

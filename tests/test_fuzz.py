@@ -1,7 +1,7 @@
 """Whatever is handed in, only errors of ours come out, and the store stays whole; a minute in CI, longer when asked.
 
-``SIMONIDES_FUZZ_SECONDS=600 pytest tests/test_fuzz.py`` gives each part its share of ten minutes, and draws other
-examples each time; ``SIMONIDES_FUZZ_SEED`` draws the same again.
+``TESTS_FUZZ_SECONDS=600 pytest tests/test_fuzz.py`` gives each part its share of ten minutes, and draws other
+examples each time; ``TESTS_FUZZ_SEED`` draws the same again.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NAIVE = NOW.replace(tzinfo=None)
 QUICK = Settings(meaning="off", background=False, synchronous="normal", busy_seconds=1)
 KEY = bytes(range(32))
-ASKED = os.environ.get("SIMONIDES_FUZZ_SECONDS")
+ASKED = os.environ.get("TESTS_FUZZ_SECONDS")
 PARTS = 9
 SECONDS = float(ASKED or 54) / PARTS
 """For each part; several run at once where pytest has several workers."""
-SEED = int(os.environ.get("SIMONIDES_FUZZ_SEED", random.randrange(10**9) if ASKED else 1))
+SEED = int(os.environ.get("TESTS_FUZZ_SEED", random.randrange(10**9) if ASKED else 1))
 AT_ONCE, ROUNDS = 20, 8
 """Examples of a round, and rounds where no time is asked for: a quick machine tries the same as a slow one."""
 UNWATCHED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
@@ -81,7 +81,7 @@ def fuzz(check: Callable[..., None], seconds: float = SECONDS, **strategies: st.
     )
     ends, number = time.monotonic() + seconds, SEED
     while time.monotonic() < ends and (ASKED or number < SEED + ROUNDS):
-        print(f"SIMONIDES_FUZZ_SEED={number}")
+        print(f"TESTS_FUZZ_SEED={number}")
         seed(number)(chosen(given(**strategies)(check)))()
         number += 1
 

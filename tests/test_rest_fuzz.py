@@ -1,6 +1,6 @@
 """A real server under nonsense: all that its own description allows, and bytes that no description would.
 
-`SIMONIDES_FUZZ=20 pytest tests/test_rest_fuzz.py` tries twenty times as much.
+`TESTS_FUZZ=20 pytest tests/test_rest_fuzz.py` tries twenty times as much.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from serving import serving
 from simonides import Client
 
-MORE = int(os.environ.get("SIMONIDES_FUZZ", "1"))
+MORE = int(os.environ.get("TESTS_FUZZ", "1"))
 PATIENCE = 10.0
 UNTRUE = "positive_data_acceptance"
 """The one check that is left out: whether an id is there, or a filter makes sense, no schema says."""

@@ -1,6 +1,6 @@
 """The page over many memories: it opens, pages and finds within a sane time, and never loads them all.
 
-`SIMONIDES_UI_MEMORIES=100000` is the size that docs/page.md reports.
+`TESTS_UI_MEMORIES=100000` is the size that docs/page.md reports.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from simonides.memory import Memory
 from simonides.settings import Settings
 
 pytest.importorskip("playwright", reason="needs the dev group")
-MANY = int(os.environ.get("SIMONIDES_UI_MEMORIES", "20000"))
+MANY = int(os.environ.get("TESTS_UI_MEMORIES", "20000"))
 SANE = 8.0
 """Seconds that a view may take on a busy machine; what takes longer is looked for while the page is shown."""
 SYLLABLES = "ba ce di fo gu ha je ki lo mu ra sel".split()

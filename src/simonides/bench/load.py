@@ -98,7 +98,7 @@ def command(
     seed: int,
     out: Path | None,
 ) -> None:
-    """Ask a server from many sides at once, and see what it holds.
+    """Ask a server from many sides at once, and look for every write that it acknowledged.
 
     Every acknowledged write is looked for at the end. Exit code 1 when one is lost, or anything failed.
     """
