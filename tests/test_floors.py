@@ -91,7 +91,16 @@ OBJECT = {
 PACKAGES = {
     "cluster": {"ray"},
     "ledger": {"numpy", "turbovec", "apsw", "psycopg", "psycopg_pool"},
-    "parts": {"numpy", "onnxruntime", "tokenizers", "turbovec", "Stemmer", "sentence_transformers", "tqdm"},
+    "parts": {
+        "numpy",
+        "graspologic_native",
+        "onnxruntime",
+        "tokenizers",
+        "turbovec",
+        "Stemmer",
+        "sentence_transformers",
+        "tqdm",
+    },
     "recipes": {"numpy"},
     **{name: {"numpy"} for name in OBJECT},
     "doors": {
