@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from simonides.parts.verbs import PAST, base
+
 USER, ASSISTANT = "The user", "The assistant"
 
 _MODAL = frozenset(
@@ -17,20 +19,15 @@ _MODAL = frozenset(
 _MODALS = _MODAL | frozenset(
     "shouldn't mustn't might've could've should've would've had hadn't did didn't was were".split()
 )
-PAST = frozenset(
-    "ate beat became began bent bet bit bled blew bought bound bred broke brought built burnt burst came cast caught "
-    "chose clung cost crept cut dealt did dreamt drank drew drove dug fed fell felt fled flew flung forgave forgot fought "
-    "found froze gave got grew ground had heard held hid hit hung hurt kept knelt knew laid lay leapt learnt led left lent "
-    "let lit lost made meant met mistook overcame paid put quit ran rang read rode rose said sang sank sat saw sent set "
-    "sewed shed shone shook shot shrank shut slept slid smelt sold sought spelt spent spilt split spoilt spoke sprang "
-    "spread spun stole stood strode struck stuck stung swam swore swept swung taught thought threw told took tore "
-    "understood undertook underwent was went were withdrew woke won wore wove wrote".split()
-)
-"""Verbs of which the past has no -ed; those that look like their present are taken as past."""
+_PRESENT = frozenset("need feed bleed breed speed heed exceed proceed succeed embed".split())
 _ADVERBS = (
-    r"(?:also|always|already|actually|absolutely|really|still|just|now|never|often|usually|currently|recently|rarely|"
-    r"sometimes|finally|even|only|mostly|generally|typically|probably|definitely|honestly|basically|truly|totally|"
-    r"especially|particularly|no longer|once|kind of|sort of|almost|ever|once|then|normally|mainly|simply|both|all)"
+    r"(?:also|always|already|actually|absolutely|really|still|just|now|never|often|usually|"
+    r"currently|recently|rarely|"
+    r"sometimes|finally|even|only|mostly|generally|typically|probably|definitely|honestly|"
+    r"basically|truly|totally|"
+    r"especially|particularly|no longer|once|kind of|sort of|almost|ever|once|then|normally|"
+    r"mainly|simply|both|all|(?!(?:re|ap|sup|multi|com|im)?p?ly\b|rely\b|fly\b|apply\b|"
+    r"reply\b|supply\b)[a-z]{3,}ly)"
 )
 _HELPING = {"am": "is", "are": "is", "have": "has", "do": "does", "don't": "doesn't", "haven't": "hasn't",
             "aren't": "isn't", "were": "was", "weren't": "wasn't", "ain't": "isn't"}  # fmt: skip
@@ -43,6 +40,9 @@ _CLAUSE = re.compile(
 )
 _OWN = re.compile(r"\b(?P<word>me|my|mine|myself|your|yours|yourself)\b", re.IGNORECASE)
 _WE = re.compile(r"\b(?P<word>we|us|our|ours|ourselves)\b(?P<short>'(?:re|ve|d|ll))?", re.IGNORECASE)
+_NUMBERED = re.compile(
+    r"\b(?:act|part|phase|level|type|volume|chapter|war|stage|class|grade|book|section) $", re.IGNORECASE
+)
 _ASKING = re.compile(
     r"\b(?:can|could|may|might|must|shall|should|will|would|do|did|does|to|let|make|help)\s+$", re.IGNORECASE
 )
@@ -74,7 +74,9 @@ def _outside_quotes(text: str, change: Callable[[str], str]) -> str:
 def _clauses(text: str, names: dict[str, str]) -> str:
     def said(match: re.Match[str]) -> str:
         name = names[match["who"].lower()]
-        if not name:
+        if not name or (
+            match["who"] == "I" and _NUMBERED.search(text[max(0, match.start() - 10) : match.start()])
+        ):
             return match.group()
         subject = name if match.start() == 0 or not name.startswith("The ") else f"the {name[4:]}"
         if match["who"].lower() == "you" and not _is_subject(text, match):
@@ -86,7 +88,7 @@ def _clauses(text: str, names: dict[str, str]) -> str:
         if match["adverb"]:
             words.append(match["adverb"])
         if match["verb"]:
-            bare = helping or _ASKING.search(text[: match.start()])
+            bare = helping or _ASKING.search(text[max(0, match.start() - 12) : match.start()])
             words.append(match["verb"] if bare else inflected(match["verb"]))
         return " ".join(words)
 
@@ -94,14 +96,19 @@ def _clauses(text: str, names: dict[str, str]) -> str:
 
 
 _BEFORE_OBJECT = re.compile(
-    r"\b(?:to|for|with|of|about|from|at|by|on|in|thank|thanks|tell|told|ask|asked|show|let|help|see|give|gave|send|"
-    r"sent|like|love|miss|than|and)\s+$",
+    (
+        r"\b(?:to|for|with|of|about|from|at|by|on|in|thank|thanks|tell|told|ask|asked|show|let|"
+        r"help|see|give|gave|send|"
+        r"sent|like|love|miss|than|and)\s+$"
+    ),
     re.IGNORECASE,
 )
 
 
 def _is_subject(text: str, match: re.Match[str]) -> bool:
-    return bool(match["verb"] or match["short"]) and not _BEFORE_OBJECT.search(text[: match.start()])
+    verb = (match["verb"] or "").lower()
+    says = match["short"] or match["adverb"] or base(verb) or verb in _HELPING or verb in _MODALS
+    return bool(says) and not _BEFORE_OBJECT.search(text[max(0, match.start() - 12) : match.start()])
 
 
 def inflected(verb: str) -> str:
@@ -109,7 +116,8 @@ def inflected(verb: str) -> str:
     low = verb.lower()
     if low in _HELPING:
         return _HELPING[low]
-    if low in _MODALS or low in PAST or low.endswith("ed") or not low.isalpha():
+    past = low.endswith("ed") and low not in _PRESENT
+    if past or low in _MODALS or low in PAST or not low.isalpha():
         return verb
     if low.endswith("ing") or low in ("and", "or", "who", "to", "in", "on", "at", "with", "as", "not"):
         return verb
