@@ -39,7 +39,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("ledger/encrypted.py", "sql"): DRIVER,
     ("ledger/sql.py", "sql"): DRIVER,
     ("credentials.py", "names.tables"): SCHEMA,
-    ("doors/importers/sqlite_file.py", "_quoted(name)"): "the name of a table that the file has, in SQL's quotes",
+    (
+        "doors/importers/sqlite_file.py",
+        "_quoted(name)",
+    ): "the name of a table that the file has, in SQL's quotes",
     ("doors/importers/sqlite_file.py", "order"): "importers hand in constants",
     ("ledger/erase.py", "*portions(sorted(ids))"): MARKS,
     (

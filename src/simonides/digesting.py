@@ -12,15 +12,18 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simonides.clock import micros
 from simonides.errors import SimonidesError
 from simonides.finding import SCOPE, Finding
 from simonides.ledger import digests
 from simonides.ledger.index import Believed
-from simonides.parts.rank import pick
+from simonides.parts.fuse import chance
 from simonides.parts.recall import Recall
+from simonides.parts.signs import Signs
 from simonides.recipes.composition import Asked, Recipe
-from simonides.types import Add, Change, Hit, Kind, Link, Memory, Receipt, Scope
+from simonides.types import Add, Change, Connect, Hit, Kind, Link, Memory, Receipt, Scope
 
 if TYPE_CHECKING:
     from simonides.ledger.jobs import Job
@@ -36,9 +39,17 @@ BEFORE = 10
 class Sight:
     """What a recipe may read, within a scope; the `Searching` of recipes.composition."""
 
-    def __init__(self, store: Finding, instant: Callable[[], Recall], scope: Scope) -> None:
+    def __init__(
+        self,
+        store: Finding,
+        instant: Callable[[], Recall],
+        scope: Scope,
+        recall: Callable[[], Recall] | None = None,
+        signs: Signs | None = None,
+    ) -> None:
         self._store = store
         self._instant = instant
+        self._recall, self._signs = recall or instant, Signs() if signs is None else signs
         self._scope = {name: value for name in SCOPE if (value := getattr(scope, name))}
         self.clock = store.clock
 
@@ -46,10 +57,16 @@ class Sight:
         """Return the nearest of these kinds by words and the instant tier: no model reads the text."""
         if not text.strip():
             return []
-        now = micros(self.clock.now())
         ranked = self._instant().ask(text, self._scope, Believed(kinds=frozenset(kinds)), self.clock.now())
-        del now
-        return pick(ranked, k, gate=gate, explained=0, load=self._store.ledger.shown)[0]
+        if gate and ranked.answerable < ranked.threshold:
+            return []
+        rows = ranked.rows[:k].tolist()
+        shown = self._store.ledger.shown(rows)
+        return [
+            Hit(shown[row], chance(ranked.logits[place]), ranked.shares(place))
+            for place, row in enumerate(rows)
+            if row in shown
+        ]
 
     def listed(
         self,
@@ -64,17 +81,24 @@ class Sight:
             **self._scope, kinds=kinds, limit=limit, newest_first=newest_first, as_of=as_of
         )
 
-    def get(self, id: str) -> Memory:
-        """Return one memory."""
-        return self._store.get(id)
+    def get(self, id: str, *, as_of: datetime | None = None, known_at: datetime | None = None) -> Memory:
+        """Return one memory as it is, or as it was by either clock."""
+        return self._store.get(id, as_of=as_of, known_at=known_at)
 
     def history(self, id: str) -> list[Memory]:
         """Return every version of a memory."""
         return self._store.history(id)
 
-    def links(self, id: str, *, relation: str | None = None) -> list[Link]:
-        """Return the links of a memory."""
-        return self._store.links(id, relation=relation)
+    def links(
+        self,
+        id: str,
+        *,
+        relation: str | None = None,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Link]:
+        """Return the links of a memory, as they are or were by either clock."""
+        return self._store.links(id, relation=relation, as_of=as_of, known_at=known_at)
 
     def search(self, asked: Asked, kinds: Sequence[str] | None = None, *, k: int = 0) -> list[Hit]:
         """Return what the default way finds among these kinds."""
@@ -83,6 +107,30 @@ class Sight:
             "now": asked.now,
         }  # fmt: skip
         return self._store.search(asked.query, k=k or asked.k, gate=asked.gate, **within)
+
+    def alike(self, asked: Asked, kinds: Sequence[str], *, among: int = 100) -> list[tuple[Memory, float]]:
+        """Return the nearest by one-bit codes of all these kinds, with exact cosines; empty where no model reads."""
+        recall = self._recall()
+        recall.index.follow()
+        read = recall.states(asked.query)
+        if read is None:
+            return []
+        rows = (
+            None
+            if asked.where is None
+            else np.array(self._store.ledger.rows_where(asked.where, None), np.int64)
+        )
+        believed = Believed(
+            kinds=frozenset(kinds),
+            rows=rows,
+            as_of=None if asked.as_of is None else micros(asked.as_of),
+            known_at=None if asked.known_at is None else micros(asked.known_at),
+        )
+        found = self._signs.nearest(
+            recall.index, read.pooled, self._scope, believed, self.clock.now(), among=among
+        )
+        shown = self._store.ledger.shown([row for row, _ in found])
+        return [(shown[row], cosine) for row, cosine in found if row in shown]
 
 
 class Digester:
@@ -106,10 +154,11 @@ class Digester:
         self._apply = apply
         self._recall = recall
         self._kind = digests.kind_of(recipe.name)
+        self._signs = Signs()
 
     def sight(self, scope: Scope) -> Sight:
         """Return what the recipe may read of a scope."""
-        return Sight(self._store, self._instant, scope)
+        return Sight(self._store, self._instant, scope, self._recall, self._signs)
 
     def run(self, step: Callable[[int], object] | None = None) -> int:
         """Derive from all turns that wait; return how many could be digested."""
@@ -156,9 +205,16 @@ class Digester:
         if told is None:
             return  # erased meanwhile
         changes = list(self.recipe.digest(told, self._before(told), self.sight(_without_session(told.scope))))
-        adding = [change.id for change in changes if isinstance(change, Add)]
-        if changes and not ledger.existing(adding):
+        if changes and not self._applied(changes, told):
             self._apply(changes)
+
+    def _applied(self, changes: Sequence[Change], told: Memory) -> bool:
+        """Tell whether what a turn comes to is in the store already: all of it went in at once, so one part tells."""
+        adding = [change.id for change in changes if isinstance(change, Add)]
+        if self._store.ledger.existing(adding):
+            return True
+        linking = {change.id for change in changes if isinstance(change, Connect)}
+        return bool(linking) and any(link.id in linking for link in self._store.ledger.links(of=told.id))
 
     def _before(self, told: Memory) -> list[Memory]:
         if not told.scope.session or told.kind != Kind.TURN:

@@ -21,10 +21,12 @@ from simonides.parts.alike import Candidates, candidates
 from simonides.parts.claims import CUE_TERMS, claims, differ
 from simonides.parts.review import (
     APART,
+    DOUBTS,
     INTO,
     KEPT,
     UNASKED,
     comparable,
+    doubted,
     duplicate,
     judged,
     junk_doubt,
@@ -73,7 +75,8 @@ class Reviewing(Opened):
             index.follow_on()
             usable = index.usable(scope, Believed(), micros(self.clock.now()))
             found = candidates(index, usable, UNASKED, CUE_TERMS)
-        return _Queue(self, found, limit).fill()
+        queue = _Queue(self, found, limit).fill()
+        return [*_in_doubt(self, scope, {one.id for held in queue for one in held.memories}), *queue][:limit]
 
     @replayed
     def settle(
@@ -111,7 +114,7 @@ class Reviewing(Opened):
             raise no_doubt(doubt) from err
         if len({one.id for one in memories}) != len(memories) or _settled(self, memories):
             raise no_doubt(doubt)
-        found = _judged_anew(why, memories)
+        found = _judged_anew(why, memories) or _told(self, why, memories)
         if found is None or found.why != why:
             raise no_doubt(doubt)
         return found
@@ -126,6 +129,35 @@ def _judged_anew(why: str, memories: Sequence[Memory]) -> Doubt | None:
         alike = all(comparable(first, one) and same_text(first, one) for one in rest)
         return duplicate(memories) if alike else None
     return judged(first, rest[0])
+
+
+def _told(store: Opened, why: str, memories: Sequence[Memory]) -> Doubt | None:
+    """Return the doubt that whoever derived one of two memories left with it."""
+    if why != "contradiction" or len(memories) != 2:
+        return None
+    one, other = memories
+    left = store.ledger.links(of=one.id, relation=DOUBTS)
+    return next(
+        (doubted(one, other, link.reason) for link in left if other.id in (link.source, link.target)), None
+    )
+
+
+def _in_doubt(store: Opened, scope: Mapping[str, str], taken: set[str]) -> list[Doubt]:
+    """Return the doubts that were left by recipes and are not settled, newest first, each memory once."""
+    found: list[Doubt] = []
+    apart = _kept_apart(store)
+    for link in reversed(store.ledger.links(relation=DOUBTS, limit=_ALL_LINKS)):
+        try:
+            one, other = store.ledger.get(link.source), store.ledger.get(link.target)
+        except NotFound:
+            continue  # one of them has ended
+        within = all(getattr(one.scope, name) == value for name, value in scope.items())
+        if not within or {one.id, other.id} & taken or _decided(apart, one, other):
+            continue
+        if (held := doubted(one, other, link.reason)) is not None:
+            taken |= {one.id, other.id}
+            found.append(held)
+    return found
 
 
 def _settled(store: Opened, memories: Sequence[Memory]) -> bool:

@@ -118,6 +118,7 @@ def weekday_at(weekday: int, said: Said, ahead: int) -> Stretch:
 
 
 def of_unit(unit: str, said: Said, ahead: int) -> Stretch:
+    """Return a whole day, week, month, season, year or decade, so many of them ahead of that in which it was said."""
     today = said.today
     if unit == "day":
         return day(today + timedelta(days=ahead))
@@ -159,6 +160,7 @@ def beside(anchor: Stretch, noun: str, side: int) -> Stretch:
 
 
 def midnight(at: datetime) -> datetime:
+    """Return the beginning of a day."""
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

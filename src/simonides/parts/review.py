@@ -30,6 +30,8 @@ APART = "distinct-from"
 """The relation of two memories that were looked at and are both kept."""
 INTO = "merged-into"
 """The relation of a memory that was merged to the one that stayed."""
+DOUBTS = "in-doubt-with"
+"""The relation of a memory to an older one that it may contradict."""
 KEPT = "reviewed"
 """The attribute of a memory that looked like junk and is kept."""
 NEAR = 0.8
@@ -185,6 +187,14 @@ def duplicate(same: Sequence[Memory]) -> Doubt:
 def junk_doubt(memory: Memory, what: str) -> Doubt:
     """Return the doubt of one memory that is small talk."""
     return _doubt("junk", (memory,), 1.0, f"{what}, and nothing else")
+
+
+def doubted(one: Memory, other: Memory, reason: str) -> Doubt | None:
+    """Return the doubt of two memories of which whoever derived the later one could not say whether both are true."""
+    if not comparable(one, other):
+        return None
+    older, newer = sorted((one, other), key=lambda each: (each.at, each.id))
+    return _doubt("contradiction", (newer, older), 0.5, reason)
 
 
 def _doubt(why: str, memories: Sequence[Memory], score: float, reason: str) -> Doubt:

@@ -10,6 +10,9 @@ RECIPES = Registry(
         "mem0-additive": "simonides.recipes.mem0_additive:Mem0Additive",
         "d-mem": "simonides.recipes.dmem:DMem",
         "convomem": "simonides.recipes.convomem:ConvoMem",
+        "zep": "simonides.recipes.zep:Zep",
+        "a-mem": "simonides.recipes.a_mem:AMem",
+        "memanto": "simonides.recipes.memanto:Memanto",
     },
 )
 """Recipes by name. The default way of writing and recalling (docs/recall.md) is what no recipe gives."""

@@ -18,6 +18,7 @@ from simonides.parts.extract import Fact, Told
 from simonides.recipes import RECIPES
 from simonides.types import Add, Change, Hit, Json, Kind, Link, Memory, Scope
 
+_CONSTANTS = (str, int, float, bool, tuple, dict)
 PLAIN = tuple(str(kind) for kind in Kind)
 
 
@@ -41,16 +42,23 @@ class Look(Protocol):
         """Return memories of these kinds."""
         ...
 
-    def get(self, id: str) -> Memory:
-        """Return one memory."""
+    def get(self, id: str, *, as_of: datetime | None = None, known_at: datetime | None = None) -> Memory:
+        """Return one memory as it is, or as it was by either clock; NotFound where it says nothing about then."""
         ...
 
     def history(self, id: str) -> list[Memory]:
         """Return every version of a memory."""
         ...
 
-    def links(self, id: str, *, relation: str | None = None) -> list[Link]:
-        """Return the links of a memory."""
+    def links(
+        self,
+        id: str,
+        *,
+        relation: str | None = None,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> list[Link]:
+        """Return the links of a memory, as they are or were by either clock."""
         ...
 
 
@@ -85,6 +93,13 @@ class Searching(Look, Protocol):
         """Return what the default way finds among these kinds; None is what no recipe has derived."""
         ...
 
+    def alike(self, asked: Asked, kinds: Sequence[str], *, among: int = 100) -> list[tuple[Memory, float]]:
+        """Return the nearest by one-bit codes of all these kinds, with exact cosines, nearest first.
+
+        Empty where no model reads; what a model has not read yet is not among them.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -111,8 +126,7 @@ class Recipe:
 
     def find(self, asked: Asked, look: Searching) -> list[Hit]:
         """Return the hits of a question, best first; by default what the default way finds in all it may see."""
-        kinds = self.kinds(*(asked.kinds or self.derives))
-        return look.search(asked, [*PLAIN, *kinds] if asked.kinds is None else [*asked.kinds, *kinds])
+        return look.search(asked, self.among(asked))
 
     def tend(self, look: Look, now: datetime) -> Iterable[Change]:
         """Return what upkeep would do at a moment; the same again once it is done."""
@@ -123,9 +137,20 @@ class Recipe:
         """Return kinds as they are stored: ``fact`` as ``mem0.fact``."""
         return [f"{self.name}.{name}" for name in names or self.derives]
 
+    def among(self, asked: Asked, *names: str) -> list[str]:
+        """Return the kinds to look among: those asked for, with or without its name; else all plain ones and `names`.
+
+        Without `names` all that it derives.
+        """
+        if asked.kinds is None:
+            return [*PLAIN, *self.kinds(*names)]
+        own = [f"{self.name}.{kind}" for kind in asked.kinds if kind in self.derives]
+        return list(dict.fromkeys((*asked.kinds, *own)))
+
     def constants(self) -> dict[str, Any]:
-        """Return the constants, by name."""
-        return {item.name: getattr(self, item.name) for item in fields(self)}
+        """Return the constants, by name; what is no constant (an extractor handed in) is left out."""
+        held = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in held.items() if isinstance(value, _CONSTANTS)}
 
     def derived(
         self,

@@ -12,6 +12,16 @@ BENCH = {
         "simonides.bench.recall:command",
         "Measure what is found, on data sets whose evidence is known turn by turn.",
     ),
+    "conflicts": Entry(
+        "Bench",
+        "simonides.bench.conflicts:command",
+        "Measure what is done about statements that contradict each other.",
+    ),
+    "extraction": Entry(
+        "Bench",
+        "simonides.bench.extraction:command",
+        "Measure what the rules extract, against the memories that were written for RealMem's dialogues.",
+    ),
     "speed": Entry(
         "Bench",
         "simonides.bench.speed:command",
