@@ -52,7 +52,7 @@ def test_a_block_answers_the_last_message_of_the_user_within_its_budget(store: S
     assert said.startswith(OPENING)
     assert said.endswith(CLOSING)
     assert "harbour number" in said
-    assert "99" not in said
+    assert "number 99" not in said
     assert len(store.context("which harbours has Ana visited?", user="ana").hits) > said.count("\n- ")
     assert asked(block, "which alloy is the hull of the submarine made of?") == ""
     assert asyncio.run(block.aget([assistant("nobody asked")])) == asyncio.run(block.aget()) == ""
@@ -132,10 +132,13 @@ def test_a_chat_with_a_small_window_remembers_what_fell_out_of_it(
         )  # fmt: skip
         engine = SimpleChatEngine.from_defaults(llm=model, memory=memory)
         await engine.achat("My locker at the station has the number 4711.")
-        for number in range(6):
+        left = await memory.aget_all(status=MessageStatus.ACTIVE)
+        for number in range(40):  # LlamaIndex says when: it counts tokens in its own way
+            if not any("4711" in str(one.content) for one in left):
+                break
             clock.advance(minutes=1)
             await engine.achat(f"Tell me something about harbour number {number} in the north, please.")
-        left = await memory.aget_all(status=MessageStatus.ACTIVE)
+            left = await memory.aget_all(status=MessageStatus.ACTIVE)
         assert not any("4711" in str(one.content) for one in left), "it fell out of the short-term memory"
         await engine.achat("Which number does my locker have?")
         await database.dispose()
